@@ -1,0 +1,49 @@
+"""The attributes this package puts on `Doc`, `Token` and `Span`."""
+
+from typing import Dict, Optional
+
+from spacy.tokens import Doc, Span, Token
+
+# The factories' names stand in `SpanGroup.attrs`, so that scores of other components that use
+# spaCy's convention (`attrs["scores"]`) are not mistaken for ours.
+SCORES_SOURCE = "mner"
+
+
+def set_extensions() -> None:
+    """Register the extension attributes. An attribute that exists already is left as it is.
+
+    | attribute                 | value                                                            |
+    |---------------------------|------------------------------------------------------------------|
+    | `Doc._.image`             | path, bytes, PIL image or (H, W, 3) array, or a list of them      |
+    | `Doc._.image_id`          | str: key into a feature store                                    |
+    | `Doc._.image_vec`         | float array (D,) or (R, D); None = no picture                    |
+    | `Doc._.modality_names`    | list of str: the columns of `Doc._.modality_weights`             |
+    | `Doc._.modality_weights`  | float32 array (n_tokens, M)                                      |
+    | `Token._.modality_weights`| dict from modality to weight, or None                            |
+    | `Span._.score`            | float: probability of this span with this label, or None         |
+    """
+    for name in ("image", "image_id", "image_vec", "modality_names", "modality_weights"):
+        if not Doc.has_extension(name):
+            Doc.set_extension(name, default=None)
+    if not Token.has_extension("modality_weights"):
+        Token.set_extension("modality_weights", getter=_token_modality_weights)
+    if not Span.has_extension("score"):
+        Span.set_extension("score", getter=_span_score)
+
+
+def _token_modality_weights(token: Token) -> Optional[Dict[str, float]]:
+    weights = token.doc._.modality_weights
+    if weights is None:
+        return None
+    row = weights[token.i].tolist()
+    return dict(zip(token.doc._.modality_names, row, strict=True))
+
+
+def _span_score(span: Span) -> Optional[float]:
+    for group in span.doc.spans.values():
+        if group.attrs.get("source") != SCORES_SOURCE:
+            continue
+        for other, score in zip(group, group.attrs["scores"], strict=True):
+            if (other.start, other.end, other.label) == (span.start, span.end, span.label):
+                return float(score)
+    return None
