@@ -1,0 +1,15 @@
+"""What the commands share: the Typer app they hang on, and their defaults."""
+
+import typer
+
+# The same short names as in spaCy's own commands.
+Arg = typer.Argument
+Opt = typer.Option
+
+HELP = """Named entities in social posts from words, spelling and pictures (spacy_mner).
+
+Prepare pictures and data with encode, vectors and convert; use a trained pipeline with predict and
+evaluate. Training is spaCy's own: python -m spacy train.
+"""
+
+mner_cli = typer.Typer(name="mner", help=HELP, no_args_is_help=True, rich_markup_mode=None)
