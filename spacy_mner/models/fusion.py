@@ -1,0 +1,25 @@
+"""Fusion architectures for the config."""
+
+from functools import partial
+
+from ..errors import Errors
+from .pytorch.attention import SQUASH, Concatenate, ModalityAttention
+from .types import FusionBuilder
+
+
+def build_modality_attention_v1(squash: str = "sigmoid") -> FusionBuilder:
+    """Modality attention (Eq. 4 and 5).
+
+    squash (str): "sigmoid" (the paper's formula), "tanh" or "none".
+    RAISES (ValueError): M006 for another value.
+    """
+    if squash not in SQUASH:
+        raise ValueError(
+            Errors.M006.format(value=squash, setting="squash", options=", ".join(SQUASH))
+        )
+    return partial(ModalityAttention, squash=squash)
+
+
+def build_concatenate_v1() -> FusionBuilder:
+    """Concatenation: the encoder reads M·p values a token."""
+    return Concatenate

@@ -1,0 +1,136 @@
+"""The network: modalities -> fusion -> encoder -> decoder."""
+
+from typing import Dict, List, Optional
+
+import torch
+from torch import Tensor, nn
+
+from ..cache import FormCache
+from ..types import Batch, ModalityDropout, TaggerOutput
+
+CONTEXT = "context"
+
+
+class MultimodalTagger(nn.Module):
+    """Merges the modalities of each token and labels the row of tokens (Figure 2 of the paper).
+
+    The order of the modalities is: forms, docs, context; it is the order of the weights' columns.
+
+    forms (Dict[str, nn.Module]): modules of the modalities that depend on the form alone.
+    docs (Dict[str, nn.Module]): modules of the modalities that belong to the post.
+    context (Optional[nn.Module]): transform of the `tok2vec` vectors.
+    fusion, encoder, decoder (nn.Module): see `models/types.py`.
+    evidence (Optional[nn.Module]): bias on the emissions.
+    width (int): p.
+    post_dropout (Dict[str, float]): probability that a modality is missing from a whole post, in
+        training; by modality.
+    token_dropout (Dict[str, float]): the same for one token.
+    cache (FormCache): transformed forms, kept outside training.
+    """
+
+    def __init__(
+        self,
+        *,
+        forms: Dict[str, nn.Module],
+        docs: Dict[str, nn.Module],
+        context: Optional[nn.Module],
+        fusion: nn.Module,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        evidence: Optional[nn.Module],
+        width: int,
+        post_dropout: ModalityDropout,
+        token_dropout: ModalityDropout,
+        cache: FormCache,
+    ) -> None:
+        super().__init__()
+        self.forms = nn.ModuleDict(forms)
+        self.docs = nn.ModuleDict(docs)
+        self.context = context
+        self.fusion = fusion
+        self.encoder = encoder
+        self.decoder = decoder
+        self.evidence = evidence
+        self.width = width
+        self.post_dropout = post_dropout
+        self.token_dropout = token_dropout
+        self.cache = cache
+
+    @property
+    def modality_names(self) -> List[str]:
+        """Names in the order of the weights' columns."""
+        return [*self.forms, *self.docs, *([CONTEXT] if self.context is not None else [])]
+
+    def forward(self, batch: Batch, context: Optional[Tensor] = None) -> TaggerOutput:
+        """Score the tags of every token.
+
+        batch (Batch): features of B posts.
+        context (Optional[Tensor]): (B, T, D) vectors of `tok2vec`, zero where it has none.
+        RETURNS (TaggerOutput): emissions (B, T, nO) and weights (B, T, M).
+        """
+        values, present = self._forms(batch)
+        if self.context is not None and context is not None:
+            values.append(self.context(context))
+            # A token that became no sub-token has no context: missing, not zero.
+            present.append(context.ne(0).any(-1))
+        query = _mean(values, present)
+        docs = [module(batch.docs[name], query) for name, module in self.docs.items()]
+        at = len(self.forms)
+        values[at:at] = [v for v, _ in docs]
+        present[at:at] = [p for _, p in docs]
+        merged, weights = self.fusion(
+            torch.stack(values, dim=2), self._drop_modalities(torch.stack(present, dim=2))
+        )
+        hidden = self.encoder(merged, batch.mask)
+        emissions = self.decoder(hidden)
+        if self.evidence is not None and batch.evidence is not None:
+            emissions = self._add_bias(emissions, self.evidence(batch.evidence, hidden))
+        return TaggerOutput(emissions=emissions, mask=batch.mask, weights=weights)
+
+    def _forms(self, batch: Batch) -> tuple[List[Tensor], List[Tensor]]:
+        """Values (B, T, p) and presence (B, T) of each form modality.
+
+        Every form is transformed once; `form_index` then spreads the rows over the tokens.
+        """
+        computed = [module(batch.forms[name]) for name, module in self.forms.items()]
+        if not computed:
+            return [], []
+        # (U, F, p) and (U, F)
+        values = torch.stack([v for v, _ in computed], dim=1)
+        present = torch.stack([p for _, p in computed], dim=1)
+        if batch.new_slots is not None:
+            values, present = self.cache.update(batch.new_slots, values, present)
+        shape = (*batch.form_index.shape, len(computed))
+        index = batch.form_index.flatten()
+        values = values.index_select(0, index).view(*shape, self.width)
+        present = present.index_select(0, index).view(shape)
+        return list(values.unbind(2)), list(present.unbind(2))
+
+    def _drop_modalities(self, present: Tensor) -> Tensor:
+        """Make modalities missing in training, so that one model serves posts with and without."""
+        if not self.training or not (self.post_dropout or self.token_dropout):
+            return present
+        present = present.clone()
+        for m, name in enumerate(self.modality_names):
+            for rate, shape in (
+                (self.post_dropout.get(name, 0.0), (present.shape[0], 1)),
+                (self.token_dropout.get(name, 0.0), present.shape[:2]),
+            ):
+                if rate > 0:
+                    present[..., m] &= torch.rand(shape, device=present.device) >= rate
+        return present
+
+    def _add_bias(self, emissions: Tensor, bias: Tensor) -> Tensor:
+        """Add the bias (B, T, N) of each label to its B and I tags; O stays the reference."""
+        n_tags = 1 + 2 * bias.shape[-1]
+        per_tag = nn.functional.pad(bias.repeat_interleave(2, dim=-1), (1, 0))
+        return torch.cat([emissions[..., :n_tags] + per_tag, emissions[..., n_tags:]], dim=-1)
+
+
+def _mean(values: List[Tensor], present: List[Tensor]) -> Optional[Tensor]:
+    """The mean of a token's modalities that are there, (B, T, p): the query for the picture."""
+    if not values:
+        return None
+    mask = torch.stack(present, dim=-1).unsqueeze(-2)
+    total = (torch.stack(values, dim=-1) * mask).sum(-1)
+    return total / mask.sum(-1).clamp(min=1)

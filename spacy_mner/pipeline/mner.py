@@ -1,0 +1,337 @@
+"""The component `mner`: named entities from words, spelling and pictures."""
+
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from torch import Tensor
+
+from ..errors import Errors
+from ..extensions import SCORES_SOURCE, set_extensions
+from ..models.tagger import get_decoder, get_shim, get_tagger, set_labels
+from ..models.types import TaggerOutput
+from ..tags import UNKNOWN_TAG, gold_tags, preset_entities
+from ..training.share_images import lacks_image, share_images
+from .prediction import Prediction, predict_docs
+
+set_extensions()
+
+DEFAULT_MODEL_CONFIG = """
+[model]
+@architectures = "spacy_mner.MultimodalTagger.v1"
+width = 150
+tok2vec = null
+
+[model.modalities]
+
+[model.modalities.word]
+@architectures = "spacy_mner.WordVectors.v1"
+unknown = "zero"
+trainable = true
+shape_width = 10
+word_dropout = 0.1
+dropout = 0.25
+
+[model.modalities.char]
+@architectures = "spacy_mner.CharBiLSTM.v1"
+embed_width = 30
+hidden_width = 50
+dropout = 0.25
+
+[model.modalities.image]
+@architectures = "spacy_mner.ImageVectors.v1"
+rank = 32
+dropout = 0.25
+
+[model.post_dropout]
+image = 0.3
+
+[model.fusion]
+@architectures = "spacy_mner.ModalityAttention.v1"
+squash = "sigmoid"
+
+[model.encoder]
+@architectures = "spacy_mner.BiLSTM.v1"
+hidden_width = 100
+
+[model.decoder]
+@architectures = "spacy_mner.CRF.v1"
+"""
+DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
+
+
+@Language.factory(
+    "mner",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "spans_key": "mner",
+        "scores": True,
+        "store_weights": False,
+        "use_reference_images": True,
+        "scorer": {"@scorers": "spacy_mner.mner_scorer.v1"},
+    },
+    default_score_weights={
+        "ents_f": 1.0,
+        "ents_p": 0.0,
+        "ents_r": 0.0,
+        "ents_per_type": None,
+    },
+)
+def make_mner(
+    nlp: Language,
+    name: str,
+    model: Model[List[Doc], TaggerOutput],
+    spans_key: str,
+    scores: bool,
+    store_weights: bool,
+    use_reference_images: bool,
+    scorer: Optional[Callable],
+) -> "MultimodalEntityRecognizer":
+    """Construct the component.
+
+    model (Model[List[Doc], TaggerOutput]): a `spacy_mner.MultimodalTagger.v1`.
+    spans_key (str): `doc.spans[spans_key]` holds the predicted entities with their scores.
+    scores (bool): compute each entity's probability.
+    store_weights (bool): put the modality weights on `Doc._.modality_weights`.
+    use_reference_images (bool): in training and evaluation, a predicted doc without a picture gets
+        its reference's.
+    scorer (Optional[Callable]): the scoring method.
+    """
+    return MultimodalEntityRecognizer(
+        nlp.vocab,
+        model,
+        name,
+        spans_key=spans_key,
+        scores=scores,
+        store_weights=store_weights,
+        use_reference_images=use_reference_images,
+        scorer=scorer,
+    )
+
+
+class MultimodalEntityRecognizer(TrainablePipe):
+    """Named entity recognition from words, characters and pictures (Moon et al. 2018).
+
+    Keeps the contract of spaCy's `ner`: preset entities stay, blocked tokens stay outside, missing
+    annotation is no annotation.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[List[Doc], TaggerOutput],
+        name: str = "mner",
+        *,
+        spans_key: str = "mner",
+        scores: bool = True,
+        store_weights: bool = False,
+        use_reference_images: bool = True,
+        scorer: Optional[Callable] = None,
+    ) -> None:
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self.cfg: Dict[str, Any] = {
+            "labels": [],
+            "spans_key": spans_key,
+            "scores": scores,
+            "store_weights": store_weights,
+            "use_reference_images": use_reference_images,
+        }
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """The entity labels, sorted."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> List[str]:
+        """What `spacy init labels` writes and `[initialize]` reads."""
+        return list(self.labels)
+
+    def add_label(self, label: str) -> int:
+        """Add a label, before or after initialization.
+
+        RETURNS (int): 1, or 0 if the label is there already.
+        RAISES (ValueError): M007 for anything but a non-empty string.
+        """
+        if not isinstance(label, str) or not label:
+            raise ValueError(Errors.M007.format(label=label))
+        if label in self.labels:
+            return 0
+        self._set_labels([*self.labels, label])
+        return 1
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        labels: Optional[List[str]] = None,
+    ) -> None:
+        """Learn labels, alphabets and widths from the examples, and build the model.
+
+        get_examples (Callable): the whole training data.
+        nlp (Optional[Language]): the pipeline.
+        labels (Optional[List[str]]): labels from `init labels`; None = those of the examples.
+        RAISES (ValueError): M002 if there are no labels.
+        """
+        validate_get_examples(get_examples, "MultimodalEntityRecognizer.initialize")
+        examples = self._share_images(get_examples())
+        found = labels if labels is not None else {e.label_ for eg in examples for e in eg.y.ents}
+        self.cfg["labels"] = sorted({*self.labels, *found})
+        if not self.labels:
+            raise ValueError(Errors.M002.format(name=self.name))
+        set_labels(self.model, self.labels)
+        self.model.initialize(X=[eg.predicted for eg in examples if len(eg.predicted)])
+
+    def predict(self, docs: Iterable[Doc]) -> List[Prediction]:
+        """Predict the entities of a batch of docs, without changing them.
+
+        docs (Iterable[Doc]): docs of any length; empty ones are fine.
+        RETURNS (List[Prediction]): one a doc.
+        RAISES (ValueError): M001 if the model is not initialized.
+        """
+        return predict_docs(
+            self.model,
+            list(docs),
+            scores=self.cfg["scores"],
+            weights=self.cfg["store_weights"],
+        )
+
+    def set_annotations(self, docs: Iterable[Doc], scores: Sequence[Prediction]) -> None:
+        """Write entities, their scores, and on request the modality weights to the docs."""
+        names = get_tagger(self.model).modality_names if self.cfg["store_weights"] else []
+        for doc, prediction in zip(docs, scores, strict=True):
+            ents = [
+                Span(doc, ent.start, ent.end, label=self.labels[ent.label])
+                for ent in prediction.entities
+            ]
+            annotated, missing = preset_entities(doc)
+            if annotated:
+                doc.set_ents(ents, default="unmodified")
+                _set_outside(doc, missing, ents)
+            else:
+                doc.set_ents(ents, default="outside")
+            if prediction.scores is not None:
+                attrs = {"source": SCORES_SOURCE, "scores": prediction.scores}
+                key = self.cfg["spans_key"]
+                doc.spans[key] = SpanGroup(doc, name=key, attrs=attrs, spans=ents)
+            if prediction.weights is not None:
+                doc._.modality_weights = prediction.weights
+                doc._.modality_names = names
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch of examples.
+
+        examples (Iterable[Example]): tokens without annotation are marginalised.
+        drop (float): dropout rate, for the modules that have none of their own.
+        sgd (Optional[Optimizer]): the optimizer; None accumulates gradients.
+        losses (Optional[Dict[str, float]]): updated with the mean negative log-likelihood a post.
+        RETURNS (Dict[str, float]): the losses.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "MultimodalEntityRecognizer.update")
+        examples = self._share_images(eg for eg in examples if len(eg.predicted))
+        if not examples:
+            return losses
+        self._add_new_labels(examples)
+        set_dropout_rate(self.model, drop)
+        output, backprop = self.model.begin_update([eg.predicted for eg in examples])
+        loss = self._loss(examples, output)
+        # Thinc types the callback for the output's gradient; this model's takes the loss.
+        backprop(loss)  # type: ignore[arg-type]
+        if sgd is not None:
+            self.finish_update(sgd)
+        losses[self.name] += float(loss.detach())
+        return losses
+
+    def get_loss(self, examples: Iterable[Example], scores: TaggerOutput) -> Tuple[float, Tensor]:
+        """Mean negative log-likelihood a post of the gold tags (Eq. 3).
+
+        RETURNS (Tuple[float, Tensor]): the loss, and the same as the scalar tensor that the model's
+            backprop callback takes. (Other components return the gradient there.)
+        """
+        validate_examples(examples, "MultimodalEntityRecognizer.get_loss")
+        loss = self._loss(list(examples), scores)
+        return float(loss.detach()), loss
+
+    def _loss(self, examples: Sequence[Example], scores: TaggerOutput) -> Tensor:
+        """A token without annotation allows every tag: the loss sums over them."""
+        decoder = get_decoder(self.model)
+        label_ids = {label: i for i, label in enumerate(self.labels)}
+        tags = np.full(scores.mask.shape, UNKNOWN_TAG, dtype=np.int64)
+        for row, eg in zip(tags, examples, strict=True):
+            row[: len(eg.predicted)] = gold_tags(eg, label_ids)
+        known = torch.from_numpy(tags).to(scores.mask.device).unsqueeze(-1)
+        allowed = (known == torch.arange(decoder.n_tags, device=known.device)) | (known < 0)
+        return decoder.loss(scores.emissions, scores.mask, allowed).mean()
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
+        """Score the predictions.
+
+        Docs that were predicted without the picture that their reference has are predicted again,
+        with it, on copies: this is how plain `spacy evaluate` sees the pictures.
+        """
+        examples = list(examples)
+        if self.cfg["use_reference_images"]:
+            lacking = [i for i, eg in enumerate(examples) if lacks_image(eg)]
+            shared = share_images(examples[i] for i in lacking)
+            docs = [eg.predicted for eg in shared]
+            for doc in docs:
+                self._remove_annotations(doc)
+            for start in range(0, len(docs), 128):
+                part = docs[start : start + 128]
+                self.set_annotations(part, self.predict(part))
+            for i, eg in zip(lacking, shared, strict=True):
+                examples[i] = eg
+        return super().score(examples, **kwargs)
+
+    def _share_images(self, examples: Iterable[Example]) -> List[Example]:
+        return share_images(examples) if self.cfg["use_reference_images"] else list(examples)
+
+    def _remove_annotations(self, doc: Doc) -> None:
+        """Take back what this component set on a doc; what others set stays."""
+        ours = {(s.start, s.end, s.label) for s in doc.spans.get(self.cfg["spans_key"], [])}
+        kept = [e for e in doc.ents if (e.start, e.end, e.label) not in ours]
+        if not self.cfg["scores"]:
+            kept = []
+        blocked = [doc[t.i : t.i + 1] for t in doc if t.ent_iob == 3 and not t.ent_type]
+        doc.set_ents(kept, blocked=blocked, default="missing")
+
+    def _add_new_labels(self, examples: Sequence[Example]) -> None:
+        new = {e.label_ for eg in examples for e in eg.y.ents} - set(self.labels)
+        if new:
+            self._set_labels([*self.labels, *new])
+
+    def _set_labels(self, labels: Iterable[str]) -> None:
+        self.cfg["labels"] = sorted(labels)
+        if get_shim(self.model).is_built:
+            self.model.attrs["resize_output"](self.model, self.labels)
+
+
+def _set_outside(doc: Doc, missing: Sequence[Tuple[int, int]], ents: Sequence[Span]) -> None:
+    """Mark as O what had no annotation and got no entity."""
+    inside = {i for ent in ents for i in range(ent.start, ent.end)}
+    outside = [
+        doc[i : i + 1] for start, end in missing for i in range(start, end) if i not in inside
+    ]
+    if outside:
+        doc.set_ents([], outside=outside, default="unmodified")

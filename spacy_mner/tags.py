@@ -1,0 +1,120 @@
+"""BIO tags: their order, the gold tags of examples, and the spans that a row of tags means."""
+
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+from spacy.attrs import ENT_IOB, ENT_TYPE, IS_SPACE, SENT_START
+from spacy.tokens import Doc
+from spacy.training import Example
+
+# spaCy's values of token.ent_iob
+MISSING, INSIDE, OUTSIDE, BEGIN = 0, 1, 2, 3
+# A gold tag that is not known: the loss sums over all tags of the token.
+UNKNOWN_TAG = -1
+
+
+class Entity(NamedTuple):
+    """A span of tokens `start` to `end` (exclusive) and the index of its label."""
+
+    start: int
+    end: int
+    label: int
+
+
+def bio_tags(labels: Sequence[str]) -> List[str]:
+    """The tags in their fixed order: O, then B-X and I-X of each label.
+
+    The tag ids follow from the index `i` of the label: B is `1 + 2i`, I is `2 + 2i`.
+    """
+    return ["O", *(f"{prefix}-{label}" for label in labels for prefix in "BI")]
+
+
+def gold_tags(example: Example, label_ids: Dict[str, int]) -> np.ndarray:
+    """The gold tag ids of the predicted doc's tokens.
+
+    example (Example): predicted and reference doc; their tokens may differ.
+    label_ids (Dict[str, int]): index of each label.
+    RETURNS (ndarray): int64 (n_tokens,), `UNKNOWN_TAG` where the annotation is missing or cannot be
+        aligned with the predicted tokens.
+    RAISES (KeyError): for a label that is not in `label_ids`.
+    """
+    predicted, reference = example.predicted, example.reference
+    if _same_tokens(predicted, reference):
+        return _reference_tags(reference, label_ids)
+    tags = np.full(len(predicted), UNKNOWN_TAG, dtype=np.int64)
+    for i, tag in enumerate(example.get_aligned_ner()):
+        if tag is None or tag == "-":
+            continue
+        prefix, _, label = tag.partition("-")
+        if prefix == "O":
+            tags[i] = 0
+        else:
+            tags[i] = 1 + 2 * label_ids[label] + (prefix in "IL")
+    return tags
+
+
+def _same_tokens(a: Doc, b: Doc) -> bool:
+    return len(a) == len(b) and a.text == b.text and [t.idx for t in a] == [t.idx for t in b]
+
+
+def _reference_tags(reference: Doc, label_ids: Dict[str, int]) -> np.ndarray:
+    attrs = reference.to_array([ENT_IOB, ENT_TYPE]).astype(np.uint64).reshape(-1, 2)
+    iob, types = attrs[:, 0], attrs[:, 1]
+    tags = np.where(iob == OUTSIDE, 0, UNKNOWN_TAG).astype(np.int64)
+    # A blocked token (B without a label) is known to be outside an entity.
+    tags[(iob == BEGIN) & (types == 0)] = 0
+    for type_ in np.unique(types[types != 0]):
+        label = label_ids[reference.vocab.strings[int(type_)]]
+        tags[(types == type_) & (iob == BEGIN)] = 1 + 2 * label
+        tags[(types == type_) & (iob == INSIDE)] = 2 + 2 * label
+    return tags
+
+
+def entities_from_tags(tags: np.ndarray) -> Iterator[Entity]:
+    """The entities of one row of legal tag ids (n_tokens,)."""
+    begins = np.flatnonzero(tags % 2 == 1)
+    for start in begins.tolist():
+        end = start + 1
+        inside = tags[start] + 1
+        while end < len(tags) and tags[end] == inside:
+            end += 1
+        yield Entity(start, end, int(tags[start] - 1) // 2)
+
+
+def preset_constraints(docs: Sequence[Doc], width: int, n_tags: int) -> Optional[np.ndarray]:
+    """What the docs already say about their entities, as spaCy's `ner` reads it.
+
+    Tokens of preset entities and blocked tokens stay as they are (the decoder must put O there), no
+    entity begins on white space, and none runs across a sentence boundary that is set.
+
+    docs (Sequence[Doc]): B docs.
+    width (int): T, the padded length.
+    n_tags (int): L.
+    RETURNS (Optional[ndarray]): bool (B, T, L), the tags that each token may take; None = all.
+    """
+    allowed = None
+    for row, doc in enumerate(docs):
+        attrs = doc.to_array([ENT_IOB, IS_SPACE, SENT_START]).reshape(-1, 3)
+        # SENT_START is 1 for a start and 2**64 - 1 for "no start" in spaCy's unsigned arrays.
+        preset = (attrs[:, 0] == BEGIN) | (attrs[:, 0] == INSIDE)
+        space = attrs[:, 1] == 1
+        starts = attrs[:, 2] == 1
+        if not (preset.any() or space.any() or starts[1:].any()):
+            continue
+        if allowed is None:
+            allowed = np.ones((len(docs), width, n_tags), dtype=bool)
+        allowed[row, : len(doc)][preset, 1:] = False
+        allowed[row, : len(doc)][space, 1::2] = False
+        allowed[row, : len(doc)][starts, 2::2] = False
+    return allowed
+
+
+def preset_entities(doc: Doc) -> Tuple[bool, List[Tuple[int, int]]]:
+    """Whether the doc holds any entity annotation, and the runs of tokens without one."""
+    iob = doc.to_array([ENT_IOB])
+    missing = np.flatnonzero(iob == MISSING)
+    if missing.size == len(doc):
+        return False, []
+    breaks = np.flatnonzero(np.diff(missing) > 1) + 1
+    runs = [(int(run[0]), int(run[-1]) + 1) for run in np.split(missing, breaks) if run.size]
+    return True, runs
