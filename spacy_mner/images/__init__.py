@@ -1,0 +1,1 @@
+"""Pictures: reading them, encoding them, and keeping their vectors."""

@@ -8,6 +8,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
+from ..errors import Errors
+from ..evaluation.ablation import CONDITIONS, Condition, with_pictures
 from ..extensions import set_extensions
 from .augmenters import keep_images
 from .share_images import SHARED, share_images
@@ -19,20 +21,31 @@ def create_corpus_v1(
     max_length: int = 0,
     limit: int = 0,
     augmenter: Optional[Callable] = None,
+    images: str = "on",
+    seed: int = 0,
 ) -> Callable[[Language], Iterable[Example]]:
-    """Read examples from a `.spacy` file or a folder of them. The arguments are `spacy.Corpus.v1`'s.
+    """Read examples from a `.spacy` file or a folder of them, as `spacy.Corpus.v1` does.
 
     path (Path): file or folder.
     gold_preproc (bool): gold sentences and tokens.
     max_length (int): longer docs are split into sentences, each with the picture of its post.
     limit (int): number of docs to read; 0 = all.
     augmenter (Optional[Callable]): as for spaCy's reader; pictures are kept.
+    images (str): "on"; "off", to train on the text alone; or "shuffled", the control that tells
+        what pictures say from what it does to have one.
+    seed (int): of the shuffling.
     """
     if path is None:
         # spaCy's own message says which setting to fill in.
         raise ValueError(SpacyErrors.E913)
     return MultimodalCorpus(
-        path, gold_preproc=gold_preproc, max_length=max_length, limit=limit, augmenter=augmenter
+        path,
+        gold_preproc=gold_preproc,
+        max_length=max_length,
+        limit=limit,
+        augmenter=augmenter,
+        images=images,
+        seed=seed,
     )
 
 
@@ -50,22 +63,37 @@ class MultimodalCorpus:
         max_length: int = 0,
         limit: int = 0,
         augmenter: Optional[Callable] = None,
+        images: str = "on",
+        seed: int = 0,
     ) -> None:
+        if images not in CONDITIONS:
+            raise ValueError(
+                Errors.M006.format(value=images, setting="images", options=", ".join(CONDITIONS))
+            )
         set_extensions()
         self.corpus = _PictureCorpus(
             path, gold_preproc=gold_preproc, max_length=max_length, limit=limit
         )
         self.augmenter = augmenter
+        self.images: Condition = images  # type: ignore[assignment]
+        self.seed = seed
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """Yield the examples."""
         augment = None if self.augmenter is None else keep_images(self.augmenter)
-        for example in self.corpus(nlp):
-            (shared,) = share_images([example])
+        for example in self._examples(nlp):
             if augment is None:
-                yield shared
+                yield example
             else:
-                yield from augment(nlp, shared)
+                yield from augment(nlp, example)
+
+    def _examples(self, nlp: Language) -> Iterator[Example]:
+        if self.images == "on":
+            for example in self.corpus(nlp):
+                yield from share_images([example])
+        else:
+            # Pictures are exchanged between posts, so all posts must be there.
+            yield from with_pictures(self.corpus(nlp), self.images, seed=self.seed)
 
 
 class _PictureCorpus(Corpus):

@@ -124,6 +124,8 @@ class _Reader:
                 # Most lines agree on the width, even where the first is damaged.
                 counts = Counter(line.rstrip().count(b" ") for line in lines[:1000])
                 self.width = counts.most_common(1)[0][0]
+                if not self.width:
+                    break
             words, data = self._parse(lines)
             self._add(words, data, limit or len(table.rows) + len(words))
             self.line += len(lines)
@@ -150,10 +152,13 @@ class _Reader:
             else:
                 table.rows[word] = len(table.rows)
                 keep.append(i)
+        if not keep:
+            return
         end = len(table.rows)
         if end > len(table.data):
             grown = numpy.empty((max(end, 2 * len(table.data)), self.width), dtype="float32")
-            grown[: end - len(keep)] = table.data[: end - len(keep)] if len(table.data) else 0
+            if len(table.data):
+                grown[: end - len(keep)] = table.data[: end - len(keep)]
             table.data = grown
         table.data[end - len(keep) : end] = data[keep]
 

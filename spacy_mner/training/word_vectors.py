@@ -84,7 +84,7 @@ def make_vectors(
         "version": about.__version__,
     }
     previous = _check_output(output, overwrite)
-    if not overwrite and previous is not None and previous["made_from"] == made_from:
+    if not overwrite and previous is not None and previous.get("made_from") == made_from:
         return Made(**{**previous["made"], "skipped": True})
     nlp = spacy.blank(lang)
     if kind == "pipeline":

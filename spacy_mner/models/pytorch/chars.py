@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..types import Features
+from .bilstm import BiLSTM
 from .dropout import Dropout
 from .transform import Transform
 
@@ -31,7 +32,7 @@ class CharBiLSTMModule(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(n_chars, embed_width, padding_idx=0)
-        self.lstm = nn.LSTM(embed_width, hidden_width, batch_first=True, bidirectional=True)
+        self.lstm = BiLSTM(embed_width, hidden_width)
         self.dropout = Dropout(dropout)
         self.transform = Transform(2 * hidden_width, nO, activation=activation)
 
@@ -42,13 +43,14 @@ class CharBiLSTMModule(nn.Module):
         if chars.numel() == 0:
             empty = self.embedding.weight.new_zeros(len(lengths), self.transform.linear.in_features)
             return self.transform(empty), present
-        self.lstm.flatten_parameters()
-        packed = nn.utils.rnn.pack_padded_sequence(
-            self.embedding(chars), lengths.cpu(), batch_first=True, enforce_sorted=False
+        groups = _rows_by_length(lengths)
+        last = torch.cat(
+            [
+                self.lstm.last(self.embedding(chars[rows, : int(lengths[rows[-1]])]), lengths[rows])
+                for rows in groups
+            ]
         )
-        # (2, U, H): where each direction ends.
-        _, (last, _) = self.lstm(packed)
-        return self.transform(self.dropout(last.transpose(0, 1).flatten(1))), present
+        return self.transform(self.dropout(last[torch.cat(groups).argsort()])), present
 
 
 class CharCNNModule(nn.Module):
@@ -89,3 +91,12 @@ class CharCNNModule(nn.Module):
         padding = chars.eq(0).unsqueeze(1)
         pooled = maps.masked_fill(padding, torch.finfo(maps.dtype).min).amax(dim=2)
         return self.transform(self.dropout(pooled)), present
+
+
+def _rows_by_length(lengths: Tensor, n_groups: int = 4) -> Tuple[Tensor, ...]:
+    """Row indices by length, in groups: most words are short, and need not wait for the longest.
+
+    A GPU is better off with one large batch.
+    """
+    order = lengths.argsort()
+    return order.tensor_split(1 if lengths.is_cuda else min(n_groups, max(1, len(order) // 16)))

@@ -1,0 +1,149 @@
+"""`python -m spacy mner encode`"""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Optional
+
+from spacy.cli._util import import_code, setup_gpu
+from wasabi import Printer
+
+from ..images.encode import EncodeSummary, create_encoder, encode
+from ._output import fail_on_coded_errors
+from ._util import Arg, Opt, mner_cli
+
+NAMED = 20  # missing pictures that the summary names
+
+
+@mner_cli.command("encode")
+def encode_cli(
+    source: Annotated[
+        Path,
+        Arg(help='Folder of pictures, or JSON file with captions: {"image id": "caption"}'),
+    ],
+    store: Annotated[Path, Arg(help="Feature store (a folder) to make or to go on with")],
+    encoder: Annotated[
+        str, Opt("--encoder", "-e", help="Registered name of the image encoder")
+    ] = "efficientnet_lite0",
+    vectors: Annotated[
+        Optional[str],
+        Opt(
+            "--vectors",
+            "-v",
+            help="Name or path of the pipeline whose word vectors the captions encoder uses",
+        ),
+    ] = None,
+    regions: Annotated[
+        bool,
+        Opt(
+            "--regions",
+            "-R",
+            help="Several vectors per picture in place of one: parts of the picture, or words of "
+            "the caption",
+        ),
+    ] = False,
+    batch_size: Annotated[int, Opt("--batch-size", "-b", help="Pictures to a batch", min=1)] = 32,
+    overwrite: Annotated[
+        bool,
+        Opt("--overwrite", "-F", help="Start from nothing where the store is there already"),
+    ] = False,
+    strict: Annotated[
+        bool, Opt("--strict", help="Exit with 1 if a picture cannot be encoded")
+    ] = False,
+    use_gpu: Annotated[int, Opt("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
+    code_path: Annotated[
+        Optional[Path],
+        Opt(
+            "--code",
+            "-c",
+            help="Path to Python file with additional code (registered functions) to be imported",
+        ),
+    ] = None,
+    silent: Annotated[bool, Opt("--silent", "-S", help="Print errors only")] = False,
+) -> None:
+    """
+    Turn pictures, or captions of pictures, into vectors and keep them in a feature store.
+
+    A picture's id is its path in the folder without the suffix: "a/b.jpg" has the id "a/b".
+    Pictures that are in the store already are not computed again, so that a run that was stopped
+    can be started again. Pictures that cannot be read are named at the end and in
+    STORE/missing.json; they stop nothing.
+
+    Encoders that come with the package: efficientnet_lite0 (pictures), captions (captions).
+    """
+    import_code(code_path)
+    with fail_on_coded_errors():
+        summary = encode_images(
+            source,
+            store,
+            encoder,
+            vectors=vectors,
+            regions=regions,
+            batch_size=batch_size,
+            overwrite=overwrite,
+            use_gpu=use_gpu,
+            silent=silent,
+        )
+    if strict and summary.missing:
+        Printer().fail(f"{len(summary.missing)} could not be encoded (--strict)", exits=1)
+
+
+def encode_images(
+    source: Path,
+    store: Path,
+    encoder: str = "efficientnet_lite0",
+    *,
+    vectors: Optional[str] = None,
+    regions: bool = False,
+    batch_size: int = 32,
+    overwrite: bool = False,
+    use_gpu: int = -1,
+    silent: bool = True,
+) -> EncodeSummary:
+    """Encode a folder of pictures or a file of captions into a feature store.
+
+    source (Path): The folder or file.
+    store (Path): The feature store.
+    encoder (str): Registered name of the image encoder.
+    vectors (Optional[str]): Pipeline with word vectors, for captions.
+    regions (bool): Several vectors per picture.
+    batch_size (int): Pictures to a batch.
+    overwrite (bool): Start from nothing.
+    use_gpu (int): GPU, or -1 for the CPU.
+    silent (bool): Neither print a summary nor show a progress bar.
+    RETURNS (EncodeSummary): What became of the pictures.
+    RAISES (ValueError): If the source, the store or the encoder cannot be used.
+    """
+    msg = Printer(no_print=silent)
+    setup_gpu(use_gpu, silent=silent)
+    network = create_encoder(encoder, vectors=vectors, regions=regions)
+    summary = encode(
+        source,
+        store,
+        network,
+        batch_size=batch_size,
+        overwrite=overwrite,
+        progress=not silent,
+    )
+    _print_summary(msg, summary, store, f"{network.reads}s")
+    return summary
+
+
+def _print_summary(msg: Printer, summary: EncodeSummary, store: Path, what: str) -> None:
+    msg.good(f"{summary.encoded + summary.present} of {summary.total} {what} are in {store}")
+    rows = [
+        (f"{what.capitalize()} found", summary.total),
+        ("Already in the store", summary.present),
+        ("Encoded", summary.encoded),
+        ("Missing", len(summary.missing)),
+        ("Same id as another", len(summary.duplicates)),
+        ("Other files, ignored", summary.ignored),
+    ]
+    msg.table([row for row in rows if row[1] or row[0] in ("Encoded", "Missing")])
+    if summary.missing:
+        codes = Counter(reason.partition(" ")[0] for reason in summary.missing.values())
+        counts = ", ".join(f"{n} x {code}" for code, n in codes.most_common())
+        msg.warn(f"{len(summary.missing)} could not be encoded ({counts}):")
+        for id_, reason in list(summary.missing.items())[:NAMED]:
+            msg.text(f"{id_}: {reason}")
+        if len(summary.missing) > NAMED:
+            msg.text(f"... all of them are in {store / 'missing.json'}")

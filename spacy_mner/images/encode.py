@@ -1,0 +1,194 @@
+"""Encode a folder of pictures, or a file of captions, into a feature store."""
+
+import inspect
+import json
+import os
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+
+from tqdm import tqdm
+
+from ..errors import Errors, Warnings
+from .reading import SUFFIXES, ImageReadError, inside
+from .registry import get_image_encoder
+from .store import FeatureStoreWriter
+from .stream import DEFAULT_WORKERS, read_ahead
+from .types import ImageEncoder, check_encoder
+
+
+@dataclass
+class EncodeSummary:
+    """What became of the pictures of a source.
+
+    total (int): Pictures (or captions) in the source.
+    present (int): Those that were in the store before.
+    encoded (int): Those added to it.
+    missing (Dict[str, str]): Ids of those that could not be encoded, with the reason.
+    duplicates (List[str]): Files left out because another one has the same id.
+    ignored (int): Files of the folder that are no pictures by their suffix.
+    """
+
+    total: int = 0
+    present: int = 0
+    encoded: int = 0
+    missing: Dict[str, str] = field(default_factory=dict)
+    duplicates: List[str] = field(default_factory=list)
+    ignored: int = 0
+
+
+def encode(
+    source: Union[str, Path],
+    store: Union[str, Path],
+    encoder: ImageEncoder,
+    *,
+    batch_size: int = 32,
+    workers: int = DEFAULT_WORKERS,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> EncodeSummary:
+    """Encode what is not in the store yet; go on where an earlier run was ended.
+
+    source (Union[str, Path]): A folder of pictures, read with its sub-folders: a picture's id is
+        its path in the folder, without the suffix and with "/". Or a JSON file {id: caption}.
+    store (Union[str, Path]): The feature store.
+    encoder (ImageEncoder): Reads pictures, or captions.
+    batch_size (int): Pictures to a batch.
+    workers (int): Threads that decode ahead of the network.
+    overwrite (bool): Start from nothing.
+    progress (bool): Show a progress bar.
+    RETURNS (EncodeSummary): What became of the pictures. One that cannot be read stops nothing.
+    RAISES (ValueError): If the source or the store cannot be used with this encoder.
+    """
+    summary = EncodeSummary()
+    sources = find_sources(source, encoder, summary)
+    summary.total = len(sources)
+    with FeatureStoreWriter(store, encoder=encoder, overwrite=overwrite) as writer:
+        # Reasons of an earlier run need not hold any more: its missing pictures are tried again.
+        todo = [(id_, path) for id_, path in sources.items() if id_ not in writer]
+        summary.present = len(sources) - len(todo)
+        known = len(writer)
+        stream = read_ahead(
+            todo, _reader(encoder, Path(source)), ahead=4 * batch_size, workers=workers
+        )
+        batch: List[Tuple[str, Any]] = []
+        with tqdm(total=len(todo), unit=f" {encoder.reads}s", disable=not progress) as bar:
+            for id_, item in stream:
+                if isinstance(item, ImageReadError):
+                    writer.missing[id_] = str(item)
+                    bar.update()
+                    continue
+                batch.append((id_, item))
+                if len(batch) == batch_size:
+                    _encode_batch(encoder, batch, writer, bar)
+                    batch = []
+            _encode_batch(encoder, batch, writer, bar)
+        summary.encoded = len(writer) - known
+        summary.missing = {id_: writer.missing[id_] for id_, _ in todo if id_ in writer.missing}
+    return summary
+
+
+def create_encoder(name: str, *, vectors: Optional[str] = None, regions: bool = False) -> Any:
+    """Create a registered image encoder with the options of the command line.
+
+    name (str): Registered name.
+    vectors (Optional[str]): Pipeline with word vectors, for encoders that read captions.
+    regions (bool): Several vectors per picture in place of one.
+    RETURNS (ImageEncoder): The encoder.
+    RAISES (ValueError): If there is no such encoder, or it does not have the option.
+    """
+    create = get_image_encoder(name)
+    taken = inspect.signature(create).parameters
+    options: Dict[str, Any] = {}
+    if vectors is not None:
+        options["vectors"] = vectors
+    if regions:
+        # A caption's regions are its words.
+        key, value = ("pooling", "words") if "pooling" in taken else ("regions", True)
+        options[key] = value
+    for option in options:
+        if option not in taken:
+            known = ", ".join(taken) or "none"
+            raise ValueError(Errors.M034.format(name=name, option=option, options=known))
+    return check_encoder(create(**options))
+
+
+def find_sources(
+    source: Union[str, Path], encoder: ImageEncoder, summary: EncodeSummary
+) -> Dict[str, Any]:
+    """Find what there is to encode.
+
+    source (Union[str, Path]): A folder or a file.
+    encoder (ImageEncoder): The encoder, which may not be able to read it.
+    summary (EncodeSummary): Receives duplicates and ignored files.
+    RETURNS (Dict[str, Any]): Paths inside the folder, or captions, by id.
+    RAISES (ValueError): If there is nothing, or the encoder reads something else.
+    """
+    path = Path(source)
+    if not path.exists():
+        raise ValueError(Errors.M032.format(source=source, problem="it does not exist"))
+    found = "picture" if path.is_dir() else "caption"
+    if encoder.reads != found:
+        message = Errors.M038.format(
+            name=encoder.name, reads=encoder.reads, source=source, found=found
+        )
+        raise ValueError(message)
+    sources = _find_pictures(path, summary) if path.is_dir() else _read_captions(path)
+    if not sources:
+        raise ValueError(Errors.M032.format(source=source, problem=f"it holds no {found}s"))
+    return sources
+
+
+def _find_pictures(folder: Path, summary: EncodeSummary) -> Dict[str, Any]:
+    sources: Dict[str, Any] = {}
+    for path in _walk(folder):
+        if path.suffix.lower() not in SUFFIXES:
+            summary.ignored += 1
+            continue
+        id_ = path.with_suffix("").as_posix()
+        if id_ in sources:
+            summary.duplicates.append(path.as_posix())
+        else:
+            sources[id_] = path
+    if summary.duplicates:
+        names = ", ".join(summary.duplicates[:5]) + ", ..." * (len(summary.duplicates) > 5)
+        n = len(summary.duplicates)
+        warnings.warn(Warnings.MW021.format(n=n, folder=folder, names=names), stacklevel=4)
+    return sources
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Go through a folder in a fixed order, without what is hidden."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith("."):
+                yield (Path(parent) / name).relative_to(folder)
+
+
+def _read_captions(path: Path) -> Dict[str, Any]:
+    try:
+        captions = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as err:
+        raise ValueError(Errors.M032.format(source=path, problem=f"it is not JSON: {err}")) from err
+    if not isinstance(captions, dict):
+        problem = f"it is a JSON {type(captions).__name__}, not an object"
+        raise ValueError(Errors.M032.format(source=path, problem=problem))
+    return captions
+
+
+def _reader(encoder: ImageEncoder, folder: Path) -> Callable[[Any], Any]:
+    if encoder.reads == "caption":
+        return encoder.read
+    # A link in the folder may point anywhere.
+    return lambda path: encoder.read(inside(folder, path))
+
+
+def _encode_batch(
+    encoder: ImageEncoder, batch: List[Tuple[str, Any]], writer: FeatureStoreWriter, bar: Any
+) -> None:
+    vectors = encoder.encode([item for _, item in batch]) if batch else []
+    for (id_, _), vector in zip(batch, vectors, strict=True):
+        writer.add(id_, vector)
+    bar.update(len(batch))

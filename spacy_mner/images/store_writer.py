@@ -1,0 +1,221 @@
+"""Write a feature store, or go on with one."""
+
+import json
+import os
+import warnings
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Dict, List, Optional, Set, Tuple, Type, Union
+
+import numpy as np
+
+from ..errors import Errors, Warnings
+from .store_format import (
+    DTYPE,
+    FORMAT,
+    INDEX,
+    META,
+    MISSING,
+    VECTORS,
+    VERSION,
+    check_size,
+    read_index,
+    read_info,
+    read_missing,
+    write_json,
+)
+from .types import Described, EncoderInfo
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+NOT_FINITE = "its vector holds NaN or infinite values"
+
+
+class FeatureStoreWriter:
+    """Adds vectors to a feature store; use it in a `with` statement.
+
+    A store that is there already is continued, if the same encoder made it.
+
+    path (Union[str, Path]): The folder; made if it does not exist.
+    encoder (Described): The encoder, or an `EncoderInfo`.
+    overwrite (bool): Start from nothing, also where there is a store of another encoder.
+    chunk (int): Pictures written at a time: what a killed run loses at most.
+    RAISES (ValueError): If the folder holds other things, or vectors of another encoder, or if
+        another process is writing to it.
+    """
+
+    def __init__(
+        self,
+        path: Union[str, Path],
+        *,
+        encoder: Described,
+        overwrite: bool = False,
+        chunk: int = 256,
+    ) -> None:
+        self.path = Path(path)
+        self.info = EncoderInfo.of(encoder)
+        self.missing: Dict[str, str] = {}
+        self._chunk = chunk
+        self._buffer: List[Tuple[str, np.ndarray]] = []
+        self._bad: Dict[str, List[str]] = {"all-zero": [], "constant": [], "NaN or infinite": []}
+        self._check_folder(overwrite)
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock_folder(self.path)
+        try:
+            self._vectors, self._index, self._ids = self._start(overwrite)
+            self.missing.update(read_missing(self.path))
+        except BaseException:
+            _unlock(self._lock)
+            raise
+        self._missing_on_disk = dict(self.missing)
+
+    def __enter__(self) -> "FeatureStoreWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __contains__(self, id_: object) -> bool:
+        return id_ in self._ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def add(self, id_: str, vector: np.ndarray) -> None:
+        """Add the vectors of one picture. NaN and infinite values make it a missing one.
+
+        id_ (str): The picture's id.
+        vector (ndarray): (D,) or (R, D), turned into float32.
+        RAISES (ValueError): If the id is taken, or the shape is wrong.
+        """
+        self._check_id(id_)
+        with np.errstate(over="ignore"):
+            array = np.array(vector, dtype=DTYPE)  # a copy: the caller may reuse its memory
+        if array.ndim not in (1, 2) or array.shape[-1] != self.info.width or not array.size:
+            raise ValueError(Errors.M029.format(id=id_, shape=array.shape, width=self.info.width))
+        if not np.isfinite(array).all():
+            self._bad["NaN or infinite"].append(id_)
+            self.missing[id_] = NOT_FINITE
+            return
+        low, high = array.min(), array.max()
+        if low == high and self.info.width > 1:
+            self._bad["constant" if high else "all-zero"].append(id_)
+        self._ids.add(id_)
+        self.missing.pop(id_, None)
+        self._buffer.append((id_, array))
+        if len(self._buffer) >= self._chunk:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was added so far: first the rows, then the lines of the index."""
+        if self._buffer:
+            for _, array in self._buffer:
+                self._vectors.write(array.tobytes())
+            _sync(self._vectors)
+            lines = [[id_, len(a) if a.ndim == 2 else None] for id_, a in self._buffer]
+            self._index.write("".join(f"{json.dumps(line)}\n" for line in lines).encode("ascii"))
+            _sync(self._index)
+            self._buffer = []
+        if self.missing != self._missing_on_disk:
+            write_json(self.path / MISSING, self.missing)
+            self._missing_on_disk = dict(self.missing)
+
+    def close(self) -> None:
+        """Write the rest, and warn once about vectors that tell nothing."""
+        try:
+            self.flush()
+        finally:
+            self._vectors.close()
+            self._index.close()
+            _unlock(self._lock)
+        report = [
+            f"{len(ids)} {kind} vector{'s' * (len(ids) > 1)} ({', '.join(ids[:5])}"
+            f"{', ...' * (len(ids) > 5)})"
+            for kind, ids in self._bad.items()
+            if ids
+        ]
+        if report:
+            message = Warnings.MW022.format(path=self.path, report=", ".join(report))
+            warnings.warn(message, stacklevel=2)
+
+    def _check_folder(self, overwrite: bool) -> None:
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise ValueError(Errors.M026.format(path=self.path, problem="it is not a folder"))
+        ours = {META, VECTORS, INDEX, MISSING, f"{META}.tmp", f"{MISSING}.tmp"}
+        others = {child.name for child in self.path.iterdir()} - ours
+        # Nothing of ours is written among somebody's pictures, let alone deleted there.
+        if others and not (self.path / META).exists():
+            problem = f"it holds other files ({', '.join(sorted(others)[:3])})"
+            raise ValueError(Errors.M026.format(path=self.path, problem=problem))
+        if (self.path / META).exists() and not overwrite:
+            difference = read_info(self.path).difference(self.info)
+            if difference:
+                what = f"The feature store '{self.path}'"
+                raise ValueError(Errors.M028.format(what=what, difference=difference))
+
+    def _start(self, overwrite: bool) -> Tuple[BinaryIO, BinaryIO, Set[str]]:
+        if overwrite or not (self.path / META).exists():
+            # The description goes first: what lies in a folder without one is leftovers.
+            for name in (META, INDEX, VECTORS, MISSING):
+                (self.path / name).unlink(missing_ok=True)
+            meta = {"format": FORMAT, "version": VERSION, "encoder": self.info.to_json()}
+            write_json(self.path / META, meta)
+        entries, index_end = read_index(self.path)
+        rows = sum(regions or 1 for _, regions in entries)
+        vectors_end = check_size(self.path, rows, self.info.width)
+        vectors = _append_at(self.path / VECTORS, vectors_end)
+        index = _append_at(self.path / INDEX, index_end)
+        return vectors, index, {id_ for id_, _ in entries}
+
+    def _check_id(self, id_: Any) -> None:
+        problem = None
+        if not isinstance(id_, str) or not id_:
+            problem = "an id is a non-empty string"
+        elif id_ in self._ids:
+            problem = "it is there already"
+        if problem:
+            raise ValueError(Errors.M030.format(id=id_, path=self.path, problem=problem))
+
+
+def _append_at(path: Path, end: int) -> BinaryIO:
+    """Open a file to go on after its good part; what follows is cut off."""
+    file = path.open("ab")
+    file.truncate(end)
+    file.seek(0, os.SEEK_END)
+    return file
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _lock_folder(path: Path) -> Optional[int]:
+    """Lock the folder itself: the system frees the lock of a process that was killed."""
+    if fcntl is None:
+        return None
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as err:
+        os.close(handle)
+        raise ValueError(Errors.M031.format(path=path)) from err
+    except OSError:
+        # A file system without locks; two writers at a time are the user's own affair there.
+        return handle
+    return handle
+
+
+def _unlock(handle: Optional[int]) -> None:
+    if handle is not None:
+        os.close(handle)

@@ -1,0 +1,272 @@
+"""Component `image_encoder`: turns `Doc._.image` into `Doc._.image_vec`."""
+
+import hashlib
+import warnings
+from itertools import islice
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+
+import numpy as np
+import srsly
+from spacy import util
+from spacy.language import Language
+from spacy.pipeline import Pipe
+from spacy.tokens import Doc
+
+from ..errors import Errors, Warnings
+from ..extensions import set_extensions
+from ..images import registry  # noqa: F401 (the config's @image_encoders needs it)
+from ..images.reading import ImageReadError, describe
+from ..images.store import FeatureStore
+from ..images.stream import read_ahead
+from ..images.types import EncoderInfo, ImageEncoder, check_encoder
+
+set_extensions()
+
+NAMED = 5  # unreadable pictures that the warning names
+NETWORK_BATCH = 32  # nlp.pipe's buffers of 256 pictures at once would take gigabytes
+
+
+@Language.factory(
+    "image_encoder",
+    assigns=["doc._.image_vec"],
+    default_config={"encoder": {"@image_encoders": "efficientnet_lite0"}, "store": None},
+)
+def make_image_encoder(
+    nlp: Language, name: str, encoder: Any, store: Optional[Union[str, Path]]
+) -> "ImageEncoderPipe":
+    """Make the component that gives posts the vectors of their pictures.
+
+    nlp (Language): The pipeline.
+    name (str): Name of the component.
+    encoder (ImageEncoder): From the registry `@image_encoders`.
+    store (Optional[Union[str, Path]]): Feature store in which `Doc._.image_id` is looked up first.
+    RETURNS (ImageEncoderPipe): The component.
+    RAISES (ValueError): If the encoder is not one.
+    """
+    check_encoder(encoder)
+    # Encoders that live on the pipeline's own vectors get to know it.
+    if hasattr(encoder, "bind"):
+        encoder.bind(nlp)
+    return ImageEncoderPipe(name, encoder, store=store)
+
+
+class ImageEncoderPipe(Pipe):
+    """Sets `Doc._.image_vec` of posts that have an image, or an image id, and no vector yet.
+
+    `Doc._.image` may be a path, the bytes of a file, a PIL image, an array (H, W, 3), or a list of
+    these, whose vectors become the rows of one array (R, D). What cannot be read counts as missing
+    and is named in one warning. Afterwards `Doc._.image` holds only what can be serialized: paths
+    as str, and bytes. Pictures in memory are dropped. With `n_process`, give paths or bytes: docs
+    travel to the other process before this component sees them.
+
+    name (str): Name of the component.
+    encoder (ImageEncoder): Turns pictures into vectors. Its network is built at first use.
+    store (Optional[Union[str, Path]]): Feature store for `Doc._.image_id`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        encoder: ImageEncoder,
+        *,
+        store: Optional[Union[str, Path]] = None,
+    ) -> None:
+        self.name = name
+        self.encoder = encoder
+        self.store_path = store
+        self._store: Optional[FeatureStore] = None
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Set the vector of one post.
+
+        doc (Doc): The post.
+        RETURNS (Doc): The same post.
+        """
+        unreadable = Unreadable()
+        try:
+            self._annotate([doc], unreadable)
+        except Exception as err:
+            self.get_error_handler()(self.name, self, [doc], err)
+        unreadable.warn()
+        return doc
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Set the vectors of a stream of posts.
+
+        stream (Iterable[Doc]): The posts.
+        batch_size (int): Posts whose pictures are computed together.
+        YIELDS (Doc): The posts in their order.
+        """
+        error_handler = self.get_error_handler()
+        unreadable = Unreadable()
+        posts = iter(stream)
+        while docs := list(islice(posts, batch_size)):
+            try:
+                self._annotate(docs, unreadable)
+            except Exception as err:
+                error_handler(self.name, self, docs, err)
+            else:
+                yield from docs
+        unreadable.warn()
+
+    def _annotate(self, docs: List[Doc], unreadable: "Unreadable") -> None:
+        waiting = [doc for doc in docs if doc._.image_vec is None and not self._from_store(doc)]
+        # A retweet brings the same picture again: each is computed once.
+        sources: Dict[Any, Any] = {}
+        for doc in waiting:
+            sources.update((_key(image), image) for image in _images(doc))
+        vectors = self._encode(sources, unreadable)
+        for doc in waiting:
+            found = [vectors[key] for key in map(_key, _images(doc)) if key in vectors]
+            if found:
+                whole = len(found) == 1 and not isinstance(doc._.image, (list, tuple))
+                # A copy: otherwise each post would keep the vectors of its whole batch alive.
+                doc._.image_vec = found[0].copy() if whole else np.vstack(found)
+        for doc in docs:
+            _make_serializable(doc)
+
+    def _encode(self, sources: Dict[Any, Any], unreadable: "Unreadable") -> Dict[Any, np.ndarray]:
+        keys: List[Any] = []
+        items: List[Any] = []
+        vectors: List[np.ndarray] = []
+        for key, item in read_ahead(sources.items(), self.encoder.read):
+            if isinstance(item, ImageReadError):
+                unreadable.add(sources[key], item)
+            else:
+                keys.append(key)
+                items.append(item)
+            if len(items) == NETWORK_BATCH:
+                vectors.extend(self.encoder.encode(items))
+                items = []
+        if items:
+            vectors.extend(self.encoder.encode(items))
+        return dict(zip(keys, vectors, strict=True))
+
+    def _from_store(self, doc: Doc) -> bool:
+        if self.store_path is None or doc._.image_id is None:
+            return False
+        if self._store is None:
+            store = FeatureStore.open(self.store_path)
+            store.check(EncoderInfo.of(self.encoder))
+            self._store = store
+        vector = self._store.get(doc._.image_id)
+        if vector is None:
+            return False
+        doc._.image_vec = np.array(vector)
+        return True
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Serialize which encoder this is; its weights come from where the encoder has them.
+
+        exclude (Iterable[str]): Nothing to exclude here.
+        RETURNS (bytes): The serialized component.
+        """
+        return srsly.msgpack_dumps({"encoder": self._info()})
+
+    def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "ImageEncoderPipe":
+        """Check that the serialized component had the same encoder.
+
+        data (bytes): From `to_bytes`.
+        exclude (Iterable[str]): Nothing to exclude here.
+        RETURNS (ImageEncoderPipe): This component.
+        RAISES (ValueError): If it had another encoder.
+        """
+        return self._check(srsly.msgpack_loads(data))
+
+    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
+        """Write which encoder this is into a folder.
+
+        path (Union[str, Path]): The folder.
+        exclude (Iterable[str]): Nothing to exclude here.
+        """
+        util.to_disk(path, _writers(self._info()), exclude)
+
+    def from_disk(
+        self, path: Union[str, Path], *, exclude: Iterable[str] = ()
+    ) -> "ImageEncoderPipe":
+        """Check that the component in a folder had the same encoder.
+
+        path (Union[str, Path]): The folder.
+        exclude (Iterable[str]): Nothing to exclude here.
+        RETURNS (ImageEncoderPipe): This component.
+        RAISES (ValueError): If it had another encoder.
+        """
+        return self._check(srsly.read_json(util.ensure_path(path) / "cfg"))
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return {**self.__dict__, "_store": None}
+
+    def _info(self) -> Optional[Dict[str, Any]]:
+        # An encoder without a width waits for the pipeline's vectors: nothing to compare yet.
+        return EncoderInfo.of(self.encoder).to_json() if self.encoder.width else None
+
+    def _check(self, data: Dict[str, Any]) -> "ImageEncoderPipe":
+        if data["encoder"] is not None:
+            difference = EncoderInfo(**data["encoder"]).difference(EncoderInfo.of(self.encoder))
+            if difference:
+                what = f"The saved component '{self.name}'"
+                raise ValueError(Errors.M028.format(what=what, difference=difference))
+        return self
+
+
+class Unreadable:
+    """Counts pictures that could not be read, and warns of all of them at once."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.names: List[str] = []
+        self.reason = ""
+
+    def add(self, source: Any, error: ImageReadError) -> None:
+        """Count one picture.
+
+        source (Any): The picture.
+        error (ImageReadError): Why it could not be read.
+        """
+        self.n += 1
+        self.reason = self.reason or str(error)
+        if len(self.names) < NAMED:
+            self.names.append(describe(source))
+
+    def warn(self) -> None:
+        """Warn, if there is anything to warn of."""
+        if self.n:
+            names = ", ".join(self.names) + (", ..." if self.n > len(self.names) else "")
+            message = Warnings.MW020.format(n=self.n, names=names, reason=self.reason)
+            warnings.warn(message, stacklevel=3)
+
+
+def _images(doc: Doc) -> List[Any]:
+    image = doc._.image
+    if image is None:
+        return []
+    return list(image) if isinstance(image, (list, tuple)) else [image]
+
+
+def _key(image: Any) -> Tuple[str, Any]:
+    if isinstance(image, (str, Path)):
+        return "path", str(image)
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return "bytes", hashlib.sha256(image).digest()
+    return "object", id(image)
+
+
+def _make_serializable(doc: Doc) -> None:
+    """Leave on the doc what msgpack can hold, for `DocBin` and `n_process`."""
+    image = doc._.image
+    if image is None or isinstance(image, (str, bytes)):
+        return
+    kept = [x for x in map(_serializable, _images(doc)) if x is not None]
+    is_list = isinstance(image, (list, tuple))
+    doc._.image = (kept if is_list else kept[0]) if kept else None
+
+
+def _serializable(image: Any) -> Optional[Union[str, bytes]]:
+    if isinstance(image, (str, Path)):
+        return str(image)
+    return bytes(image) if isinstance(image, (bytes, bytearray, memoryview)) else None
+
+
+def _writers(info: Optional[Dict[str, Any]]) -> Dict[str, Callable[[Path], None]]:
+    return {"cfg": lambda path: srsly.write_json(path, {"encoder": info})}

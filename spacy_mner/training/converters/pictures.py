@@ -1,0 +1,121 @@
+"""The pictures of a post: vectors from a feature store, files from a folder."""
+
+from pathlib import Path
+from typing import List, Optional, Protocol, Union
+
+import numpy
+from spacy.tokens import Doc
+
+from .records import Post
+from .report import Report
+
+# What a data set's picture ids leave out. The first that exists counts.
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+IMAGE_SUFFIXES = (*_SUFFIXES, *(suffix.upper() for suffix in _SUFFIXES))
+
+
+class FeatureLookup(Protocol):
+    """What is needed of a feature store: vectors (D,) or (R, D) by the picture's id."""
+
+    def __contains__(self, key: str, /) -> bool: ...
+
+    def __getitem__(self, key: str, /) -> numpy.ndarray: ...
+
+
+def attach_features(doc: Doc, post: Post, store: FeatureLookup, report: Report) -> bool:
+    """Set `Doc._.image_vec` (float32) and `Doc._.image_id` from a feature store.
+
+    The key is the picture's name as given, or without its suffix and without its first folders, or
+    the post's id. The vectors of several pictures become the rows of one array.
+
+    doc (Doc): The post as a Doc.
+    post (Post): The post.
+    store (FeatureLookup): The store.
+    report (Report): Where pictures that are missing or broken are counted.
+    RETURNS (bool): Whether the post has a picture now.
+    """
+    keys: List[str] = []
+    vectors: List[numpy.ndarray] = []
+    # A post that names no picture may still have one, under its own id.
+    names = post.images or ([post.id] if post.id is not None else [])
+    for name in names:
+        key = next((k for k in _store_keys(name, post) if k in store), None)
+        if key is None:
+            if post.images:
+                report.lost_pictures.add(f"{post.source}: {name}")
+            continue
+        vector = numpy.array(store[key], dtype="float32")
+        if not numpy.isfinite(vector).all() or not vector.any():
+            report.broken_pictures.add(f"{post.source}: {name}")
+            continue
+        keys.append(key)
+        vectors.append(vector)
+    if not vectors:
+        return False
+    doc._.image_id = keys[0]
+    doc._.image_vec = vectors[0] if len(vectors) == 1 else numpy.vstack(vectors)
+    return True
+
+
+def _store_keys(name: str, post: Post) -> List[str]:
+    keys = [name]
+    for path in _tails(name):
+        keys += [path, path.rsplit(".", 1)[0]]
+    if len(post.images) <= 1 and post.id is not None:
+        keys.append(post.id)
+    return keys
+
+
+def _tails(name: str) -> List[str]:
+    """RETURNS (List[str]): "a/b/c.jpg", "b/c.jpg", "c.jpg": the file's folders may not be ours."""
+    parts = [p for p in name.replace("\\", "/").split("/") if p not in ("", ".")]
+    return ["/".join(parts[i:]) for i in range(len(parts))]
+
+
+def attach_files(doc: Doc, post: Post, folder: Path, report: Report) -> bool:
+    """Set `Doc._.image` to the picture's path (several: a list of paths), below a folder.
+
+    `Doc._.image_id` becomes the path in the folder without its suffix: the id that a feature store
+    of the same folder has for it.
+
+    doc (Doc): The post as a Doc.
+    post (Post): The post. Its picture may be a path below the folder, a file's name, or an id that
+        is the name without its suffix.
+    folder (Path): The folder. A path that leads out of it is taken as no picture.
+    report (Report): Where pictures that are missing are counted.
+    RETURNS (bool): Whether the post has a picture now.
+    """
+    paths: List[str] = []
+    for name in post.images:
+        found = find_image(name, folder)
+        if found is None:
+            report.lost_pictures.add(f"{post.source}: {name}")
+        else:
+            paths.append(str(found))
+    if not paths:
+        return False
+    image: Union[str, List[str]] = paths[0] if len(paths) == 1 else paths
+    doc._.image = image
+    doc._.image_id = Path(paths[0]).relative_to(folder).with_suffix("").as_posix()
+    return True
+
+
+def find_image(name: str, folder: Path) -> Optional[Path]:
+    """Find a picture below a folder.
+
+    name (str): Its path, of which only the end needs to agree with the folder, or the same without
+        suffix.
+    folder (Path): The folder.
+    RETURNS (Optional[Path]): The file, or None: no such file, or not below the folder (symbolic
+        links are followed before that is decided).
+    """
+    root = folder.resolve()
+    for start in (name, *_tails(name)):
+        for suffix in ("", *IMAGE_SUFFIXES):
+            try:
+                path = (root / (start + suffix)).resolve()
+                if path.is_relative_to(root) and path.is_file():
+                    return folder / path.relative_to(root)
+            except (OSError, ValueError):  # a name too long, or with a null character in it
+                continue
+    return None

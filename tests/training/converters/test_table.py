@@ -1,0 +1,126 @@
+import csv
+import json
+import sys
+
+import pytest
+
+from spacy_mner.training.converters.table import read_csv, read_parquet
+
+TOKENS = ["Daisy", "said", '"', "\u00a0", ",", "❤️"]
+TAGS = ["B-PER", "O", "O", "O", "O", "O"]
+
+
+def read(reader, path):
+    errors = []
+    posts = list(reader(path, errors.append))
+    return posts, [(err.code, err.source) for err in errors]
+
+
+def write_csv(path, header, rows, **settings):
+    with path.open("w", encoding="utf8", newline="") as file_:
+        csv.writer(file_, **settings).writerows([header, *rows])
+
+
+@pytest.mark.parametrize("write", [json.dumps, str, " ".join], ids=["json", "python", "spaces"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_csv_lists(tmp_path, write, delimiter):
+    path = tmp_path / "a.csv"
+    row = ["7", "a.jpg", write(TOKENS), write(TAGS)]
+    write_csv(path, ["id", "image", "tokens", "tags"], [row], delimiter=delimiter)
+    posts, errors = read(read_csv, path)
+    assert errors == []
+    assert [(p.id, p.image, p.tokens, p.tags) for p in posts] == [("7", "a.jpg", TOKENS, TAGS)]
+
+
+def test_csv_text_and_spans(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [
+        ["Daisy\nhere", "[[0, 5, 'PER']]", ""],
+        ["[1] of many", "[]", '["a.jpg", "b.jpg"]'],
+        ["none", "", "c.jpg"],
+    ]
+    write_csv(path, ["text", "label", "image"], rows)
+    posts, errors = read(read_csv, path)
+    assert errors == []
+    assert [p.text for p in posts] == ["Daisy\nhere", "[1] of many", "none"]
+    assert [p.spans for p in posts] == [[(0, 5, "PER")], [], None]
+    assert [p.images for p in posts] == [[], ["a.jpg", "b.jpg"], ["c.jpg"]]
+
+
+def test_csv_tokens_that_look_like_a_list(tmp_path):
+    path = tmp_path / "a.csv"
+    write_csv(path, ["words", "labels"], [["[1]", "O"], ["[ Photo ]", "O O O"]])
+    posts, _ = read(read_csv, path)
+    assert [(p.tokens, p.tags) for p in posts] == [
+        (["[1]"], ["O"]),
+        (["[", "Photo", "]"], ["O"] * 3),
+    ]
+
+
+def test_csv_bad_rows(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"id,text\n1,a,b\n2\n3,caf\xe9\n4,fine\n5," + b"x" * 300_000 + b"\n")
+    posts, errors = read(read_csv, path)
+    assert [p.id for p in posts] == ["4", "5"]
+    assert errors == [("M046", "a.csv:2"), ("M046", "a.csv:3"), ("M050", "a.csv:4")]
+
+
+def test_csv_without_header(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"\[M051\].*header"):
+        read(read_csv, tmp_path / "a.csv")
+
+
+def test_parquet(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    table = pa.table(
+        {
+            "id": [1, 2, 3],
+            "image": ["a.jpg", None, "c.jpg"],
+            "tokens": [TOKENS, ["a"], ["b"]],
+            "tags": [TAGS, ["O"], ["O", "O"]],
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    posts, errors = read(read_parquet, tmp_path / "a.parquet")
+    assert [(p.id, p.image, p.tokens, p.tags) for p in posts] == [
+        ("1", "a.jpg", TOKENS, TAGS),
+        ("2", None, ["a"], ["O"]),
+    ]
+    assert errors == [("M044", "a.parquet:3")]
+
+
+def test_parquet_of_a_hugging_face_data_set(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    names = {"feature": {"names": ["O", "B-PER"], "_type": "ClassLabel"}, "_type": "Sequence"}
+    info = {"info": {"features": {"ner_tags": names, "tokens": {"feature": {"dtype": "string"}}}}}
+    table = pa.table({"tokens": [["Daisy", "?"], ["a"]], "ner_tags": [[1, 0], [5]]})
+    table = table.replace_schema_metadata({"huggingface": json.dumps(info)})
+    pq.write_table(table, tmp_path / "a.parquet")
+    posts, errors = read(read_parquet, tmp_path / "a.parquet")
+    assert [p.tags for p in posts] == [["B-PER", "O"]]
+    assert errors == [("M047", "a.parquet:2")]
+
+
+def test_parquet_with_strings_for_lists(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    table = pa.table({"text": ["Daisy"], "spans": ['[{"start": 0, "end": 5, "label": "PER"}]']})
+    pq.write_table(table, tmp_path / "a.parquet")
+    posts, _ = read(read_parquet, tmp_path / "a.parquet")
+    assert posts[0].spans == [(0, 5, "PER")]
+
+
+def test_parquet_that_is_none(tmp_path):
+    pytest.importorskip("pyarrow")
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 and nothing else")
+    with pytest.raises(ValueError, match=r"\[M051\].*Parquet"):
+        read(read_parquet, tmp_path / "a.parquet")
+
+
+def test_parquet_without_pyarrow(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"\[M059\].*spacy-mner\[parquet\]"):
+        read(read_parquet, tmp_path / "a.parquet")

@@ -1,0 +1,62 @@
+import json
+import re
+
+import pytest
+
+from spacy_mner.visualization.results import figure, load_results
+
+from .results import make_result
+
+
+def write(path, data):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(data), encoding="utf8")
+
+
+def test_results_are_grouped_by_condition(tmp_path):
+    write(tmp_path / "evaluation-shuffled.json", make_result("shuffled", 0.5))
+    write(tmp_path / "seed1" / "evaluation-on.json", make_result("on", 0.6))
+    write(tmp_path / "seed2" / "evaluation-on.json", make_result("on", 0.8))
+    write(tmp_path / "training.json", {"loss": 1.0})
+    results = load_results(tmp_path)
+    assert list(results) == ["on", "shuffled"]
+    assert [result["ents_f"] for result in results["on"]] == [0.6, 0.8]
+
+
+def test_mean_and_deviation():
+    results = [make_result("on", f) for f in (0.5, 0.6, 0.7)]
+    value = figure(results, "ents_f")
+    assert value.mean == pytest.approx(60.0)
+    assert value.deviation == pytest.approx(10.0)
+    assert value.n == 3
+    assert figure(results, "ents_per_type", "PER", "f").mean == pytest.approx(62.0)
+    assert figure(results[:1], "ents_f").deviation == 0.0
+
+
+def test_scores_that_are_not_there():
+    results = [make_result("on", 0.5), make_result("on", 0.5, seen=None, ents_f=None)]
+    assert figure(results, "ents_f") is None
+    assert figure(results, "seen", "ents_r") is None
+    assert figure(results, "ents_per_type", "LOC", "f") is None
+    assert figure([], "ents_f") is None
+
+
+def test_no_results(tmp_path):
+    with pytest.raises(ValueError, match="M062"):
+        load_results(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("{", "Expecting property name"),
+        ("[1]", "it is not a JSON object"),
+        ('{"images": "on"}', "'n_posts' is missing"),
+        (json.dumps(make_result("sideways", 0.5)), "images is 'sideways'"),
+    ],
+)
+def test_files_of_another_make(tmp_path, content, problem):
+    path = tmp_path / "evaluation-on.json"
+    path.write_text(content, encoding="utf8")
+    with pytest.raises(ValueError, match=rf"M063.*{re.escape(str(path))}.*{problem}"):
+        load_results(tmp_path)
