@@ -51,6 +51,45 @@ class Warnings(metaclass=_WithCodes):
         "from their text alone."
     )
 
+    # Inspection of data and config: MW080-MW089
+    MW080 = (
+        "The training data has {n} {what}. That is little to learn from: at least {needed} are "
+        "recommended. Annotate more of them, or start from a trained pipeline (`source`)."
+    )
+    MW081 = (
+        "No gradient reached {n} parameters of '{name}' in {steps} updates: {parameters}. They stay "
+        "as they were at random. Check that the posts have what this part reads ({hint})."
+    )
+    MW082 = (
+        "The type '{label}' occurs in the {there} data ({n} entities), but not in the {here} data. "
+        "{then} Check the spelling of the label, or split the data anew."
+    )
+    MW083 = (
+        "{n} posts of the {part} data have no entity annotation at all (not even O). They count as "
+        "unlabelled and teach nothing. Annotate them, or write O for posts without an entity."
+    )
+    MW084 = (
+        "{n} entities of the {part} data begin or end with {what}: {texts}. {then} Correct their "
+        "boundaries."
+    )
+    MW085 = (
+        "{n} tokens of the {part} data do not line up with the pipeline's own tokens, and {lost} "
+        "entities are lost by it: {texts}. Convert the data with the tokenizer of this pipeline "
+        "(--lang), or correct the boundaries."
+    )
+    MW086 = "{n} posts {where}: {texts}. {then}"
+    MW087 = (
+        "Only {share:.0%} of the tokens of the {part} data have a word vector. Choose vectors made "
+        "from text like yours ([initialize] vectors). Frequent words without one: {words}."
+    )
+    MW088 = "Pictures of the {part} data: {problem}"
+    MW089 = (
+        "Of the {part} posts with a picture {with_picture:.0%} hold a '{label}', of those without "
+        "{without:.0%}. The model can learn from whether there is a picture instead of from what "
+        "it shows. Score both kinds of posts apart (spacy mner evaluate), and compare with "
+        "--images shuffled."
+    )
+
 
 class Errors(metaclass=_WithCodes):
     # Model and component: M001-M019
@@ -195,3 +234,36 @@ class Errors(metaclass=_WithCodes):
         "one before 'mner', or encode the pictures first and pass --features STORE."
     )
     M065 = "The pipeline '{model}' ({pipes}) has no component 'mner', which --weights needs."
+
+    # Inspection of data and config: M080-M089
+    M080 = (
+        "The {part} data has no posts. Make it with: "
+        "python -m spacy mner convert INPUT OUTPUT.spacy"
+    )
+    M081 = (
+        "The training data has no entity to learn from ({n} posts, {unannotated} of them without any "
+        "annotation). Check that the converter read the tags or spans."
+    )
+    M082 = (
+        "The pipeline of '{config}' ({pipes}) has no component made by the factory 'mner'. "
+        "`spacy debug data` checks other pipelines."
+    )
+    M083 = (
+        "The pictures of the data have vectors of different widths ({widths}). Encode all of them "
+        "with the same encoder: python -m spacy mner encode SOURCE STORE --encoder NAME"
+    )
+    M084 = "The pipeline cannot be initialized: {problem}"
+    M085 = (
+        "The gradient of {parameters} is not finite after {steps} updates. Lower the learning rate, "
+        "set grad_clip in [training.optimizer], and look for extreme values in the pictures' vectors."
+    )
+    M086 = "The {what} of a few posts failed: {problem}"
+    M087 = "The {part} data cannot be read: {problem}"
+    M088 = (
+        "{n} pictures of the {part} data have a vector of the wrong shape {shape}: it must be (D,) or "
+        "(R, D) with D > 0. Write them again: python -m spacy mner convert … --features STORE"
+    )
+    M089 = (
+        "'{name}' is frozen ([training] frozen_components), so there is nothing to train. Remove it "
+        "from there."
+    )

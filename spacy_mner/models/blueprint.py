@@ -127,10 +127,12 @@ class Blueprint:
             part.set_state(state["parts"][name])
 
     def check_names(self, has_context: bool) -> None:
-        """Refuse dropout for modalities that do not exist.
+        """Refuse a name that is taken, and dropout for modalities that do not exist.
 
-        RAISES (ValueError): M006.
+        RAISES (ValueError): M008 or M006.
         """
+        if has_context and CONTEXT in {**self.forms, **self.docs}:
+            raise ValueError(Errors.M008.format(name=CONTEXT))
         names = [*self.forms, *self.docs, *([CONTEXT] if has_context else [])]
         for setting in ("post_dropout", "token_dropout"):
             for name in getattr(self, setting):

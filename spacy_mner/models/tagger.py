@@ -110,8 +110,9 @@ def forward(
     try:
         batch = featurize(shim.blueprint, docs, shim.device, cache=cache)
         output, backprop_torch = shim(ArgsKwargs(args=(batch, context), kwargs={}), is_train)
-    except Exception:
-        # Slots that were given out but never filled must not be read by the next batch.
+    except BaseException:
+        # Slots that were given out but never filled must not be read by the next batch, also where
+        # the user interrupted this one.
         module.cache.clear()
         raise
 

@@ -9,6 +9,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from torch import nn
 
+from ...errors import Errors
 from ..pytorch.chars import CharBiLSTMModule, CharCNNModule
 from ..types import Features, State
 from .counts import count_forms
@@ -54,7 +55,10 @@ def build_char_cnn_v1(
     window (int): characters that a filter sees, an odd number.
     max_length, min_freq, dropout, activation: as in `build_char_bilstm_v1`.
     RETURNS (Characters): a form modality.
+    RAISES (ValueError): M011 for an even window.
     """
+    if window < 1 or window % 2 == 0:
+        raise ValueError(Errors.M011.format(setting="window", value=window, range="an odd number"))
     settings = {"embed_width": embed_width, "n_filters": n_filters, "window": window}
     return Characters(CharCNNModule, settings, max_length, min_freq, dropout, activation)
 

@@ -96,6 +96,7 @@ class ImageReader:
     FALLBACK_WIDTH = 1
 
     def __init__(self, width: Optional[int], *, standardize: bool) -> None:
+        self.fixed_width = width
         self.width = width
         self.standardize = standardize
         self.statistics: Optional[Tuple[Tensor, Tensor]] = None
@@ -106,6 +107,7 @@ class ImageReader:
 
     def initialize(self, docs: Sequence[Doc]) -> None:
         """Take the width and the statistics of the docs' pictures (one mean vector a post)."""
+        self.width, self.statistics = self.fixed_width, None
         vectors = [v for v in map(read_image_vec, docs) if v is not None]
         if not vectors:
             warnings.warn(
@@ -126,7 +128,8 @@ class ImageReader:
         return {"width": self.width}
 
     def set_state(self, state: State) -> None:
-        self.width = state["width"]
+        # The statistics are buffers of the module, and come with its weights.
+        self.width, self.statistics = state["width"], None
 
     def featurize_docs(self, docs: Sequence[Doc], *, pool: bool) -> Features:
         """Read the pictures of B posts.

@@ -167,14 +167,18 @@ class WordVectors:
         """The key of a form's trained row, and its row in the table (-1: none)."""
         if vectors.mode != Mode.default or not self.has_table:
             # Floret tables have a vector for every string; without a table there are no rows.
-            kind = kind_of(form)
+            kind = self._kind(form)
             return kind or form.lower(), 0 if self.has_table and kind is None else -1
         key, row = find_row(form, vectors)
-        kind = kind_of(form)
+        kind = self._kind(form)
         # A kind's own row is worth more than what its letters resemble, unless the form itself is known.
         if kind is not None and key not in (form, form.lower()):
             return kind, -1
         return (key, row) if key is not None else (form.lower(), -1)
+
+    def _kind(self, form: str) -> Optional[str]:
+        """The kind whose row stands for the form; None where there are no trainable rows."""
+        return kind_of(form) if self.trainable or not self.has_table else None
 
     def _table_values(
         self, forms: Sequence[str], table_rows: np.ndarray, vectors: Vectors

@@ -122,8 +122,9 @@ def copy_labels(
     old_state = dict(old.named_parameters())
     with torch.no_grad():
         for name, parameter in new.named_parameters():
-            before = old_state[name]
-            s, t = source.to(before.device), target.to(parameter.device)
+            # The old module may be on a GPU, the new one is not yet.
+            before = old_state[name].to(parameter.device)
+            s, t = source.to(parameter.device), target.to(parameter.device)
             if before.shape == parameter.shape:
                 parameter.copy_(before)
             elif before.shape[:2] == (n_old, n_old) and parameter.shape[:2] == (n_new, n_new):
