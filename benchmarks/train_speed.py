@@ -1,7 +1,7 @@
 """Training speed of `mner` next to spaCy's own small `ner`, in one run.
 
-The contestants take turns epoch by epoch on the same posts, with the same word vectors, batches and optimizer, so that
-a noisy machine is noisy for both. The best epoch of each counts. For example:
+The contestants take turns epoch by epoch on the same posts, with the same word vectors, batches and
+optimizer, so that a noisy machine is noisy for both. The best epoch of each counts. For example:
 
     python benchmarks/train_speed.py corpus/twitter2017/train.spacy corpus/vectors
 """
