@@ -84,10 +84,10 @@ class Warnings(metaclass=_WithCodes):
     )
     MW088 = "Pictures of the {part} data: {problem}"
     MW089 = (
-        "Of the {part} posts with a picture {with_picture:.0%} hold a '{label}', of those without "
-        "{without:.0%}. The model can learn from whether there is a picture instead of from what "
-        "it shows. Score both kinds of posts apart (spacy mner evaluate), and compare with "
-        "--images shuffled."
+        "Entities of the type '{label}' stand in {with_picture:.0%} of the {part} posts with a "
+        "picture, and in {without:.0%} of those without. The model can learn from whether there is "
+        "a picture instead of from what it shows. Score both kinds of posts apart (spacy mner "
+        "evaluate), and compare with --images shuffled."
     )
 
 
@@ -254,7 +254,7 @@ class Errors(metaclass=_WithCodes):
     )
     M084 = "The pipeline cannot be initialized: {problem}"
     M085 = (
-        "The gradient of {parameters} is not finite after {steps} updates. Lower the learning rate, "
+        "Not finite in update {steps}: {what}. Lower the learning rate, "
         "set grad_clip in [training.optimizer], and look for extreme values in the pictures' vectors."
     )
     M086 = "The {what} of a few posts failed: {problem}"

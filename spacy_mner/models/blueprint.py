@@ -123,6 +123,10 @@ class Blueprint:
             )
         self.labels = list(state["labels"])
         self.context_width = state["context_width"]
+        # The fusion's weights know modalities by position alone: the saved order counts.
+        order = {name: i for i, name in enumerate(state["parts"])}
+        self.forms = dict(sorted(self.forms.items(), key=lambda m: order[f"modality:{m[0]}"]))
+        self.docs = dict(sorted(self.docs.items(), key=lambda m: order[f"modality:{m[0]}"]))
         for name, part in parts.items():
             part.set_state(state["parts"][name])
 

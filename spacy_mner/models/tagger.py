@@ -1,6 +1,6 @@
 """`spacy_mner.MultimodalTagger.v1`: a Thinc model around the torch module."""
 
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, cast
+from typing import Any, Callable, Collection, Dict, List, Optional, Sequence, Tuple, cast
 
 import torch
 from spacy.tokens import Doc
@@ -47,7 +47,8 @@ def build_multimodal_tagger_v1(
 ) -> Model[List[Doc], TaggerOutput]:
     """Build the multimodal tagger (Moon et al. 2018, Figure 2).
 
-    modalities (Dict[str, Modality]): what is known about a token, by name.
+    modalities (Dict[str, Optional[Modality]]): what is known about a token, by name; None takes away
+        one that the default config of the component brings.
     fusion (FusionBuilder): merges the modalities of a token.
     encoder (EncoderBuilder): reads the row of merged tokens.
     decoder (DecoderBuilder): labels it.
@@ -65,9 +66,10 @@ def build_multimodal_tagger_v1(
     RETURNS (Model[List[Doc], TaggerOutput]): its backprop callback takes the loss, a scalar tensor.
     RAISES (ValueError): M006 for an unknown name or value, M009 for a part without its protocol.
     """
+    left_out = {k for k, m in modalities.items() if m is None}
     forms = {k: m for k, m in modalities.items() if isinstance(m, FormModality)}
     docs = {k: m for k, m in modalities.items() if isinstance(m, DocModality)}
-    for name in set(modalities) - set(forms) - set(docs):
+    for name in set(modalities) - left_out - set(forms) - set(docs):
         raise ValueError(
             Errors.M009.format(kind=name, problem="it is no FormModality or DocModality")
         )
@@ -81,8 +83,8 @@ def build_multimodal_tagger_v1(
         width=width,
         context_activation=context_activation,
         context_dropout=context_dropout,
-        post_dropout=_rates(post_dropout, "post_dropout"),
-        token_dropout=_rates(token_dropout, "token_dropout"),
+        post_dropout=_rates(post_dropout, "post_dropout", left_out),
+        token_dropout=_rates(token_dropout, "token_dropout", left_out),
         cache_size=cache_size,
     )
     blueprint.check_names(tok2vec is not None)
@@ -225,10 +227,12 @@ def _copy_rows(old: torch.nn.Module, new: torch.nn.Module, rows: List[Tuple[int,
                     parameter[target] = before[name][source]
 
 
-def _rates(rates: Optional[Dict[str, float]], setting: str) -> Dict[str, float]:
+def _rates(
+    rates: Optional[Dict[str, float]], setting: str, left_out: Collection[str]
+) -> Dict[str, float]:
     for name, rate in (rates or {}).items():
         if not 0 <= rate < 1:
             raise ValueError(
                 Errors.M011.format(setting=f"{setting}.{name}", value=rate, range="in [0, 1)")
             )
-    return dict(rates or {})
+    return {name: rate for name, rate in (rates or {}).items() if name not in left_out}

@@ -249,9 +249,10 @@ class MultimodalEntityRecognizer(TrainablePipe):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, "MultimodalEntityRecognizer.update")
-        examples = self._share_images(eg for eg in examples if len(eg.predicted))
-        if not examples:
+        # Empty docs stay in the batch: a tok2vec listener hands out vectors for every one of them.
+        if not any(len(eg.predicted) for eg in examples):
             return losses
+        examples = self._share_images(examples)
         self._add_new_labels(examples)
         set_dropout_rate(self.model, drop)
         output, backprop = self.model.begin_update([eg.predicted for eg in examples])
@@ -279,10 +280,13 @@ class MultimodalEntityRecognizer(TrainablePipe):
         label_ids = {label: i for i, label in enumerate(self.labels)}
         tags = np.full(scores.mask.shape, UNKNOWN_TAG, dtype=np.int64)
         for row, eg in zip(tags, examples, strict=True):
-            row[: len(eg.predicted)] = gold_tags(eg, label_ids)
+            if len(eg.predicted):
+                row[: len(eg.predicted)] = gold_tags(eg, label_ids)
         known = torch.from_numpy(tags).to(scores.mask.device).unsqueeze(-1)
         allowed = (known == torch.arange(decoder.n_tags, device=known.device)) | (known < 0)
-        return decoder.loss(scores.emissions, scores.mask, allowed).mean()
+        losses = decoder.loss(scores.emissions, scores.mask, allowed)
+        # The loss of an empty doc is 0, and it is no post.
+        return losses.sum() / scores.mask.any(1).sum().clamp(min=1)
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
         """Score the predictions.

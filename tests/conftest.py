@@ -1,0 +1,22 @@
+"""What every test shares: equal random numbers, and GPU tests that skip where there is no GPU."""
+
+import importlib.util
+
+import pytest
+import torch
+from thinc.api import fix_random_seed
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    fix_random_seed(0)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip tests marked `gpu` without a CUDA device or without CuPy."""
+    if item.get_closest_marker("gpu") is None:
+        return
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    if importlib.util.find_spec("cupy") is None:
+        pytest.skip("CuPy is not installed")
