@@ -41,9 +41,11 @@ def _token_modality_weights(token: Token) -> Optional[Dict[str, float]]:
 
 def _span_score(span: Span) -> Optional[float]:
     for group in span.doc.spans.values():
-        if group.attrs.get("source") != SCORES_SOURCE:
+        # A group that was added to (`Doc.from_docs` joins groups) does not match its scores any more.
+        scores = group.attrs.get("scores", ())
+        if group.attrs.get("source") != SCORES_SOURCE or len(scores) != len(group):
             continue
-        for other, score in zip(group, group.attrs["scores"], strict=True):
+        for other, score in zip(group, scores, strict=True):
             if (other.start, other.end, other.label) == (span.start, span.end, span.label):
                 return float(score)
     return None

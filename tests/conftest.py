@@ -6,6 +6,9 @@ import pytest
 import torch
 from thinc.api import fix_random_seed
 
+# The tests' tensors are tiny: a second thread only waits, and slows them down many times on busy cores.
+torch.set_num_threads(1)
+
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:

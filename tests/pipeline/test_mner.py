@@ -3,7 +3,8 @@ from typing import Dict, List
 
 import numpy as np
 import pytest
-from spacy.tokens import Doc, Span
+from spacy.cli.evaluate import evaluate
+from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from thinc.api import Adam
 
@@ -615,6 +616,16 @@ def test_evaluate_sees_the_references_pictures(ambiguous):
     assert {k: v for k, v in scores.items() if k != "speed"} == {
         k: v for k, v in full.items() if k != "speed"
     }
+
+
+def test_spacys_evaluate_command_sees_the_pictures(ambiguous, tmp_path):
+    ambiguous.to_disk(tmp_path / "model")
+    data = DocBin(store_user_data=True)
+    for eg in ambiguous_examples(ambiguous):
+        data.add(eg.reference)
+    data.to_disk(tmp_path / "data.spacy")
+    scores = evaluate(str(tmp_path / "model"), tmp_path / "data.spacy", silent=True)
+    assert scores["ents_f"] == 1.0
 
 
 def test_evaluate_leaves_the_docs_untouched(ambiguous):

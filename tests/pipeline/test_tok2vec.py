@@ -127,6 +127,19 @@ def test_listener_learns_and_teaches_tok2vec():
     assert nlp.evaluate(make_examples(nlp))["ents_f"] == 1.0
 
 
+def test_listener_with_pictures_of_the_reference_only():
+    """The docs are copied to get their pictures; the listener must still know the batch."""
+    nlp = make_listening()
+    before = weights(nlp.get_pipe("tok2vec").model)
+    egs = make_examples(nlp)
+    for eg in egs:
+        eg.predicted._.image_vec = None
+    # spaCy applies a listener's gradient in the next update.
+    losses = train(nlp, egs, steps=2)
+    assert losses[1] < losses[0]
+    assert changed(before, weights(nlp.get_pipe("tok2vec").model))
+
+
 def test_frozen_tok2vec_that_annotates():
     nlp = make_listening()
     before = weights(nlp.get_pipe("tok2vec").model)
