@@ -2,7 +2,6 @@
 
 from typing import Any, Dict, List, Optional, Tuple
 
-import torch
 from torch import Tensor
 
 
@@ -76,9 +75,3 @@ class FormCache:
 def vectors_key(vectors: Any) -> Tuple[int, Tuple[int, ...], int]:
     """What tells one table of word vectors from another, or from itself with words added."""
     return id(vectors), tuple(vectors.shape), len(vectors.key2row)
-
-
-def device_of(module: torch.nn.Module) -> torch.device:
-    """The device of a module's first parameter."""
-    parameter = next(module.parameters(), None)
-    return torch.device("cpu") if parameter is None else parameter.device

@@ -6,6 +6,8 @@ from typing import List, Optional
 import torch
 from torch import Tensor, nn
 
+from .bilstm import mirror
+
 
 class CoupledBiLSTM(nn.Module):
     """Bi-directional LSTM after Eq. 1 (Moon et al. 2018; Lample et al. 2016).
@@ -62,18 +64,16 @@ class CoupledBiLSTM(nn.Module):
         n_rows, n_steps, _ = x.shape
         if n_rows == 0 or n_steps == 0:
             return x.new_zeros(n_rows, n_steps, self.nO)
-        lengths = mask.sum(1)
-        t = torch.arange(n_steps, device=x.device)[:, None]
         # Each row reversed in its own length, so that both directions start at index 0.
-        mirror = torch.where(t < lengths, lengths - 1 - t, t)[:, :, None]
+        index = mirror(mask.sum(1), n_steps).T[:, :, None]
         rows = x.transpose(0, 1)
-        both = torch.stack([rows, rows.gather(0, mirror.expand_as(rows))])  # (2, T, B, nI)
+        both = torch.stack([rows, rows.gather(0, index.expand_as(rows))])  # (2, T, B, nI)
         projected = torch.baddbmm(self.biases, both.flatten(1, 2), self.input_weights)
         steps = projected.view(2, n_steps, n_rows, -1).unbind(1)
 
         hidden = self._loop(steps, initial)  # (T, 2, B, H)
         forward, backward = hidden.unbind(1)
-        backward = backward.gather(0, mirror.expand_as(backward))
+        backward = backward.gather(0, index.expand_as(backward))
         output = torch.cat([forward, backward], -1).transpose(0, 1)
         return output.masked_fill(~mask[:, :, None], 0.0)
 
