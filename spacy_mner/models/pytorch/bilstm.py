@@ -1,17 +1,16 @@
 """Bi-directional LSTMs over padded rows."""
 
-from typing import List, cast
+from typing import List, Tuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from .lstm_scan import lstm_scan
 
 
 class BiLSTM(nn.Module):
-    """Bi-directional LSTM over padded rows.
-
-    Each direction is an LSTM of its own, and the second reads every row reversed within its
-    length. On a CPU this trains about twice as fast as torch's bi-directional LSTM on packed
-    sequences, and padding still cannot change a result.
+    """Torch's bi-directional LSTM over padded rows, trained on a CPU by `lstm_scan`.
 
     nI (int): input width.
     hidden_width (int): H, width of each direction; the output has twice as much.
@@ -21,51 +20,71 @@ class BiLSTM(nn.Module):
     def __init__(self, nI: int, hidden_width: int, *, depth: int = 1) -> None:
         super().__init__()
         self.nO = 2 * hidden_width
-        widths = [nI, *[self.nO] * (depth - 1)]
-        self.left_to_right = _lstms(widths, hidden_width)
-        self.right_to_left = _lstms(widths, hidden_width)
+        self.lstm = nn.LSTM(nI, hidden_width, depth, batch_first=True, bidirectional=True)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x (B, T, nI), mask (B, T) with padding on the right -> (B, T, 2H), zero on padding."""
-        output = self.read(x, mask.sum(1))
-        return output.masked_fill(~mask.unsqueeze(-1), 0.0)
-
-    def read(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """The states of both directions (B, T, 2H); what stands on padding has no meaning.
-
-        x (Tensor): (B, T, nI).
-        lengths (Tensor): (B,) long.
-        """
         if x.shape[0] == 0 or x.shape[1] == 0:
             return x.new_zeros(*x.shape[:2], self.nO)
-        index = mirror(lengths, x.shape[1])
-        for left_to_right, right_to_left in zip(
-            self.left_to_right, self.right_to_left, strict=True
-        ):
-            for lstm in (left_to_right, right_to_left):
-                cast(nn.LSTM, lstm).flatten_parameters()
-            forwards, _ = left_to_right(x)
-            backwards, _ = right_to_left(_take(x, index))
-            x = torch.cat([forwards, _take(backwards, index)], dim=-1)
-        return x
+        hidden, _ = self._read(x, mask.sum(1))
+        padded, _ = pad_packed_sequence(hidden, batch_first=True, total_length=x.shape[1])
+        return padded.masked_fill(~mask.unsqueeze(-1), 0.0)
 
     def last(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """The states (B, 2H) in which the two directions end; rows have at least one step."""
-        forwards, backwards = self.read(x, lengths).chunk(2, dim=-1)
-        rows = torch.arange(len(lengths), device=x.device)
-        return torch.cat([forwards[rows, lengths - 1], backwards[:, 0]], dim=-1)
+        """The states (B, 2H) in which the two directions of the last layer end.
+
+        x (Tensor): (B, T, nI).
+        lengths (Tensor): (B,) long, at least 1.
+        """
+        if x.shape[0] == 0:
+            return x.new_zeros(0, self.nO)
+        return self._read(x, lengths)[1]
+
+    def _read(self, x: Tensor, lengths: Tensor) -> Tuple[PackedSequence, Tensor]:
+        """All states of the last layer (packed), and the states (B, 2H) that it ends in."""
+        # A packed row has a step at least; that of an empty post is masked afterwards.
+        packed = pack_padded_sequence(
+            x, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False
+        )
+        if torch.is_grad_enabled() and x.device.type == "cpu":
+            return _scan_layers(self.lstm, packed)
+        self.lstm.flatten_parameters()
+        hidden, (last, _) = self.lstm(packed)
+        return hidden, torch.cat([last[-2], last[-1]], dim=-1)
 
 
-def mirror(lengths: Tensor, n_steps: int) -> Tensor:
-    """Indices (B, T) that reverse each row within its length and leave its padding in place."""
-    t = torch.arange(n_steps, device=lengths.device)
-    lengths = lengths.unsqueeze(1)
-    return torch.where(t < lengths, lengths - 1 - t, t)
+def _scan_layers(lstm: nn.LSTM, packed: PackedSequence) -> Tuple[PackedSequence, Tensor]:
+    """What `lstm(packed)` gives, with a faster gradient."""
+    sizes: List[int] = packed.batch_sizes.tolist()
+    mirror, last = _packed_indices(packed.batch_sizes)
+    x = packed.data
+    for layer in range(lstm.num_layers):
+        names = [f"l{layer}", f"l{layer}_reverse"]
+        inputs, hidden, *biases = (
+            torch.stack([_gates_together(getattr(lstm, f"{kind}_{name}")) for name in names])
+            for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+        both = torch.stack([x, x.index_select(0, mirror)])
+        projected = torch.baddbmm(sum(biases).unsqueeze(1), both, inputs.transpose(1, 2))
+        forwards, backwards = lstm_scan(projected, hidden.transpose(1, 2), sizes)
+        x = torch.cat([forwards, backwards.index_select(0, mirror)], dim=-1)
+    # Both directions end at a row's last step: the second one reads the row mirrored.
+    ends = torch.cat([forwards.index_select(0, last), backwards.index_select(0, last)], dim=-1)
+    ends = ends.index_select(0, packed.unsorted_indices)
+    return packed._replace(data=x), ends
 
 
-def _take(x: Tensor, index: Tensor) -> Tensor:
-    return x.gather(1, index.unsqueeze(-1).expand_as(x))
+def _gates_together(weights: Tensor) -> Tensor:
+    """From torch's order of the gates, i, f, g, o, to i, f, o, g: those with a sigmoid first."""
+    i, f, g, o = weights.chunk(4)
+    return torch.cat([i, f, o, g])
 
 
-def _lstms(widths: List[int], hidden_width: int) -> nn.ModuleList:
-    return nn.ModuleList(nn.LSTM(width, hidden_width, batch_first=True) for width in widths)
+def _packed_indices(sizes: Tensor) -> Tuple[Tensor, Tensor]:
+    """For packed rows: where each step's mirror image is, and each row's last step."""
+    starts = sizes.cumsum(0) - sizes
+    step = torch.arange(len(sizes)).repeat_interleave(sizes)
+    row = torch.arange(len(step)) - starts[step]
+    # A row has as many steps as there are sizes above its rank.
+    lengths = (sizes.unsqueeze(1) > torch.arange(int(sizes[0]))).sum(0)
+    return starts[lengths[row] - 1 - step] + row, starts[lengths - 1] + torch.arange(len(lengths))

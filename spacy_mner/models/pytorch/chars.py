@@ -43,14 +43,8 @@ class CharBiLSTMModule(nn.Module):
         if chars.numel() == 0:
             empty = self.embedding.weight.new_zeros(len(lengths), self.transform.linear.in_features)
             return self.transform(empty), present
-        groups = _rows_by_length(lengths)
-        last = torch.cat(
-            [
-                self.lstm.last(self.embedding(chars[rows, : int(lengths[rows[-1]])]), lengths[rows])
-                for rows in groups
-            ]
-        )
-        return self.transform(self.dropout(last[torch.cat(groups).argsort()])), present
+        last = self.lstm.last(self.embedding(chars), lengths)
+        return self.transform(self.dropout(last)), present
 
 
 class CharCNNModule(nn.Module):
@@ -91,12 +85,3 @@ class CharCNNModule(nn.Module):
         padding = chars.eq(0).unsqueeze(1)
         pooled = maps.masked_fill(padding, torch.finfo(maps.dtype).min).amax(dim=2)
         return self.transform(self.dropout(pooled)), present
-
-
-def _rows_by_length(lengths: Tensor, n_groups: int = 4) -> Tuple[Tensor, ...]:
-    """Row indices by length, in groups: most words are short, and need not wait for the longest.
-
-    A GPU is better off with one large batch.
-    """
-    order = lengths.argsort()
-    return order.tensor_split(1 if lengths.is_cuda else min(n_groups, max(1, len(order) // 16)))

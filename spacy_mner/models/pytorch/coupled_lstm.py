@@ -6,7 +6,7 @@ from typing import List, Optional
 import torch
 from torch import Tensor, nn
 
-from .bilstm import mirror
+from .mirror import mirror
 
 
 class CoupledBiLSTM(nn.Module):

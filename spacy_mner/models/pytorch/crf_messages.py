@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from .mirror import mirror
+
 
 class Messages(NamedTuple):
     """What forward-backward knows about each token, in logs.
@@ -57,10 +59,8 @@ def run_messages(
     """Forward and backward messages. Arguments as for `log_partition`."""
     scores, shift = shift_scores(emissions, mask)
     n_steps, n_tags, _ = scores.shape
-    lengths = mask.sum(1)
-    t = torch.arange(n_steps, device=scores.device)[:, None]
-    mirror = torch.where(t < lengths, lengths - 1 - t, t)[:, None, :]
-    mirror_tags = mirror.expand(-1, n_tags, -1)
+    backwards = mirror(mask.sum(1), n_steps).T[:, None, :]
+    mirror_tags = backwards.expand(-1, n_tags, -1)
     both = torch.stack([scores, scores.gather(0, mirror_tags)], 1)
     first = torch.stack([start, end])[:, :, None]
     step = torch.stack([transitions.T, transitions])
@@ -74,7 +74,7 @@ def run_messages(
         before=messages[:, 0],
         before_scale=scale[:, 0],
         after=messages[:, 1].gather(0, mirror_tags),
-        after_scale=scale[:, 1].gather(0, mirror),
+        after_scale=scale[:, 1].gather(0, backwards),
         in_range=in_range,
     )
 
