@@ -60,17 +60,19 @@ def _scan_layers(lstm: nn.LSTM, packed: PackedSequence) -> Tuple[PackedSequence,
     x = packed.data
     for layer in range(lstm.num_layers):
         names = [f"l{layer}", f"l{layer}_reverse"]
-        inputs, hidden, *biases = (
+        inputs, hidden, input_bias, hidden_bias = (
             torch.stack([_gates_together(getattr(lstm, f"{kind}_{name}")) for name in names])
             for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         )
         both = torch.stack([x, x.index_select(0, mirror)])
-        projected = torch.baddbmm(sum(biases).unsqueeze(1), both, inputs.transpose(1, 2))
+        biases = (input_bias + hidden_bias).unsqueeze(1)
+        projected = torch.baddbmm(biases, both, inputs.transpose(1, 2))
         forwards, backwards = lstm_scan(projected, hidden.transpose(1, 2), sizes)
         x = torch.cat([forwards, backwards.index_select(0, mirror)], dim=-1)
     # Both directions end at a row's last step: the second one reads the row mirrored.
     ends = torch.cat([forwards.index_select(0, last), backwards.index_select(0, last)], dim=-1)
-    ends = ends.index_select(0, packed.unsorted_indices)
+    if packed.unsorted_indices is not None:
+        ends = ends.index_select(0, packed.unsorted_indices)
     return packed._replace(data=x), ends
 
 

@@ -1,5 +1,6 @@
 """The recurrence of an LSTM over packed rows, with its gradient, for training on a CPU."""
 
+from itertools import pairwise
 from typing import Any, List, Optional, Sequence, Tuple
 
 import torch
@@ -110,6 +111,6 @@ def _previous(states: Tensor, slices: List[slice]) -> Tensor:
     # A row that has a step t has all steps before it, at the same place.
     earlier = [
         states[:, before.start : before.start + now.stop - now.start]
-        for before, now in zip(slices, slices[1:], strict=False)
+        for before, now in pairwise(slices)
     ]
     return torch.cat([first, *earlier], dim=1)
