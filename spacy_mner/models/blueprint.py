@@ -46,9 +46,15 @@ class Blueprint:
     cache_size: int = 20_000
     labels: List[str] = field(default_factory=list)
     context_width: Optional[int] = None
+    # Features of the forms seen in training; they follow from the parts' state and the word vectors.
+    features: FormCache = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.features = FormCache(self.cache_size)
 
     def initialize(self, docs: Sequence[Doc]) -> None:
         """Let every part learn its vocabulary and widths from the training docs."""
+        self.features.clear()
         for part in self._parts().values():
             part.initialize(docs)
 
@@ -113,6 +119,7 @@ class Blueprint:
 
         RAISES (ValueError): M009 if the config has other parts than the saved model.
         """
+        self.features.clear()
         parts = self._parts()
         if set(parts) != set(state["parts"]):
             raise ValueError(

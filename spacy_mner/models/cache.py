@@ -1,16 +1,19 @@
-"""A bounded cache of transformed word forms, for prediction."""
+"""A bounded cache of what depends on the word form alone."""
 
 from typing import Any, Dict, List, Optional, Tuple
 
+from spacy.vectors import Vectors
 from torch import Tensor
 
 
 class FormCache:
-    """Keeps the form modalities' vectors of the forms seen last, by the form's hash.
+    """Keeps rows of tensors for the forms seen last, by the form's hash.
 
-    Word and character transforms depend on the form alone, and forms follow Zipf's law: most of the
-    tokens of a stream have been seen before. When it is full it is emptied, which keeps look-up and
-    memory flat; anything that changes the weights, the device or the word vectors must `clear` it.
+    Forms follow Zipf's law: most of the tokens of a stream have been seen before. In training the
+    blueprint keeps their features in one, in prediction the network their transformed vectors.
+    When it is full it is emptied, which keeps look-up and memory flat. Another table of word vectors
+    empties it too; whatever else changes what is in it (weights, device) must `clear` it. A vector
+    that is overwritten in its place is not noticed.
 
     capacity (int): greatest number of forms; 0 switches the cache off.
     """
@@ -22,21 +25,21 @@ class FormCache:
     def clear(self) -> None:
         """Forget everything."""
         self._slots: Dict[int, int] = {}
-        self._values: Optional[Tensor] = None
-        self._present: Optional[Tensor] = None
-        self._key: Any = None
+        self._tables: Dict[str, Tensor] = {}
+        self._vectors: Optional[Vectors] = None
+        self._content: Tuple[Any, int] = (None, 0)
 
-    def look_up(self, forms: List[int], key: Any) -> Tuple[List[int], List[int]]:
+    def look_up(self, forms: List[int], vectors: Vectors) -> Tuple[List[int], List[int]]:
         """Give every form a slot.
 
         forms (List[int]): distinct hashes of forms.
-        key (Any): identifies the word vectors; another key empties the cache.
+        vectors (Vectors): the table of word vectors that they are looked up in.
         RETURNS (Tuple[List[int], List[int]]): slot of each form; positions of the forms that must
             be computed and handed to `update`.
         """
-        if key != self._key or len(self._slots) + len(forms) > self.capacity:
+        if not self._knows(vectors) or len(self._slots) + len(forms) > self.capacity:
             self.clear()
-            self._key = key
+            self._vectors, self._content = vectors, (vectors.data, len(vectors.key2row))
         slots, new = [], []
         for i, form in enumerate(forms):
             slot = self._slots.get(form)
@@ -50,28 +53,26 @@ class FormCache:
         """Whether a batch with so many forms can be served."""
         return n_forms <= self.capacity
 
-    def update(self, slots: Tensor, values: Tensor, present: Tensor) -> Tuple[Tensor, Tensor]:
-        """Store the computed forms.
+    def update(self, slots: Tensor, rows: Dict[str, Tensor]) -> Dict[str, Tensor]:
+        """Store what was computed for the new forms.
 
         slots (Tensor): (U,) long.
-        values (Tensor): (U, F, p).
-        present (Tensor): (U, F) bool.
-        RETURNS (Tuple[Tensor, Tensor]): the whole tables (capacity, F, p) and (capacity, F).
+        rows (Dict[str, Tensor]): (U, ...) each, of the same names and shapes at every call.
+        RETURNS (Dict[str, Tensor]): the whole tables (capacity, ...).
         """
-        if self._values is None or self._present is None:
-            self._values = values.new_zeros(self.capacity, *values.shape[1:])
-            self._present = present.new_zeros(self.capacity, *present.shape[1:])
-        self._values[slots] = values
-        self._present[slots] = present
-        return self._values, self._present
+        for name, value in rows.items():
+            if name not in self._tables:
+                self._tables[name] = value.new_zeros(self.capacity, *value.shape[1:])
+            self._tables[name][slots] = value
+        return self._tables
+
+    def _knows(self, vectors: Vectors) -> bool:
+        """Whether it is the same table, and no word was added to it."""
+        data, n_keys = self._content
+        return vectors is self._vectors and vectors.data is data and len(vectors.key2row) == n_keys
 
     def __deepcopy__(self, memo: Dict[int, Any]) -> "FormCache":
         return FormCache(self.capacity)
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return FormCache, (self.capacity,)
-
-
-def vectors_key(vectors: Any) -> Tuple[int, Tuple[int, ...], int]:
-    """What tells one table of word vectors from another, or from itself with words added."""
-    return id(vectors), tuple(vectors.shape), len(vectors.key2row)

@@ -8,7 +8,7 @@ import srsly
 import torch
 from thinc.api import PyTorchGradScaler, PyTorchShim
 from thinc.shims.shim import Shim
-from thinc.util import get_torch_default_device, xp2torch
+from thinc.util import get_torch_default_device, torch2xp, xp2torch
 from torch import nn
 
 from ..about import __version__
@@ -70,7 +70,24 @@ class TaggerShim(PyTorchShim):
         return super().predict(inputs)
 
     def finish_update(self, optimizer: Any) -> None:
-        super().finish_update(optimizer)
+        """Let the optimizer change the weights.
+
+        Thinc puts a new tensor around the optimizer's array at each update; it keeps the array's
+        former tensor alive, and that one the tensor before it, without end. Here the weights
+        stay where they are.
+        """
+        for name, parameter in self._model.named_parameters():
+            if parameter.grad is None:
+                continue
+            if not self._grad_scaler.found_inf:
+                weights, _ = optimizer(
+                    (self.id, name), torch2xp(parameter.data), torch2xp(parameter.grad)
+                )
+                updated = xp2torch(weights, device=parameter.device)
+                if updated.data_ptr() != parameter.data_ptr():
+                    parameter.data.copy_(updated)
+            parameter.grad = None
+        self._grad_scaler.update()
         self._clear_cache()
 
     @contextlib.contextmanager

@@ -9,7 +9,8 @@ import torch
 from spacy.tokens import Doc
 from thinc.api import Adam
 
-from spacy_mner.models.cache import FormCache, vectors_key
+from spacy_mner.models.cache import FormCache
+from spacy_mner.models.featurize import featurize
 from spacy_mner.models.tagger import get_decoder, get_shim, get_tagger
 
 from ..util import IMAGE_WIDTH, LABELS, make_docs, make_tagger, make_vocab
@@ -148,12 +149,41 @@ def test_a_word_added_to_the_table_is_seen():
     torch.testing.assert_close(after, uncached(model, post))
 
 
+def test_other_vectors_in_the_same_vocab_are_seen():
+    vocab = make_vocab()
+    docs = make_docs(vocab)
+    model = make_tagger(docs)
+    before = model.predict(docs).emissions
+    vocab.vectors = make_vocab(seed=5).vectors
+    after = model.predict(docs).emissions
+    assert not torch.equal(before, after)
+    torch.testing.assert_close(after, uncached(model, docs))
+
+
+def test_in_training_a_forms_features_are_made_once(monkeypatch):
+    docs = make_docs()
+    model = make_tagger(docs)
+    part = get_shim(model).blueprint.forms["char"]
+    asked = []
+    plain = part.featurize_forms
+    monkeypatch.setattr(
+        part,
+        "featurize_forms",
+        lambda forms, vocab: asked.append(len(forms)) or plain(forms, vocab),
+    )
+    first = featurize(get_shim(model).blueprint, docs, torch.device("cpu"))
+    second = featurize(get_shim(model).blueprint, docs[::-1], torch.device("cpu"))
+    assert asked == [len({token.orth for doc in docs for token in doc}), 0]
+    for modality, values in first.forms.items():
+        for name, rows in values.items():
+            assert torch.equal(rows, second.forms[modality][name])
+
+
 def test_another_vocab_with_other_vectors_is_not_served_from_the_cache():
     docs = make_docs()
     model = make_tagger(docs)
     model.predict(docs)
     others = make_docs(make_vocab(seed=5))
-    assert vectors_key(others[0].vocab.vectors) != vectors_key(docs[0].vocab.vectors)
     torch.testing.assert_close(model.predict(others).emissions, uncached(model, others))
 
 
@@ -164,31 +194,32 @@ def test_memory_is_bounded_over_an_endless_stream():
     for i in range(30):
         model.predict([Doc(vocab, words=[f"w{i}{j}" for j in range(7)])])
         assert n_cached(model) <= 20
-        assert cache._values.shape[0] == 20
+        assert cache._tables["values"].shape[0] == 20
 
 
 def test_look_up_gives_new_forms_slots_of_their_own():
     cache = FormCache(4)
-    slots, new = cache.look_up([10, 20], "table")
+    table, another = make_vocab().vectors, make_vocab().vectors
+    slots, new = cache.look_up([10, 20], table)
     assert len(set(slots)) == 2
     assert new == [0, 1]
-    again, new = cache.look_up([20, 30], "table")
+    again, new = cache.look_up([20, 30], table)
     assert again[0] == slots[1]
     assert again[1] not in slots
     assert new == [1]
     # Full: emptied, and everything is new.
-    assert cache.look_up([40, 50, 20], "table")[1] == [0, 1, 2]
-    assert cache.look_up([20], "another table")[1] == [0]
+    assert cache.look_up([40, 50, 20], table)[1] == [0, 1, 2]
+    assert cache.look_up([20], another)[1] == [0]
     assert cache.fits(4)
     assert not cache.fits(5)
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))])
 def test_copies_and_pickles_are_empty(duplicate):
-    cache = FormCache(7)
-    cache.look_up([1, 2], "table")
-    cache.update(torch.tensor([0, 1]), torch.ones(2, 1, 3), torch.ones(2, 1, dtype=torch.bool))
+    cache, table = FormCache(7), make_vocab().vectors
+    cache.look_up([1, 2], table)
+    cache.update(torch.tensor([0, 1]), {"values": torch.ones(2, 1, 3)})
     copied = duplicate(cache)
     assert copied.capacity == 7
-    assert copied.look_up([1, 2], "table")[1] == [0, 1]
-    assert cache.look_up([1, 2], "table")[1] == []
+    assert copied.look_up([1, 2], table)[1] == [0, 1]
+    assert cache.look_up([1, 2], table)[1] == []

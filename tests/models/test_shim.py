@@ -1,5 +1,6 @@
 """The shim: saving and reading, weight averages. Nothing is pickled, nothing is half restored."""
 
+import gc
 import pickle
 
 import numpy as np
@@ -134,3 +135,17 @@ def test_same_seed_same_model():
     a, b = make_tagger(docs, seed=3), make_tagger(docs, seed=3)
     assert a.to_bytes() == b.to_bytes()
     assert a.to_bytes() != make_tagger(docs, seed=4).to_bytes()
+
+
+def test_training_leaves_nothing_behind():
+    """Thinc's own shim keeps every former tensor of every weight alive."""
+    docs = make_docs()
+    model = make_tagger(docs)
+    sgd = Adam(0.05, use_averages=True)
+    step(model, docs, sgd)
+    counts = []
+    for _ in range(3):
+        step(model, docs, sgd)
+        gc.collect()
+        counts.append(sum(issubclass(type(o), torch.Tensor) for o in gc.get_objects()))
+    assert counts[0] == counts[-1]

@@ -95,10 +95,10 @@ class Characters:
         self._set_alphabet(state["alphabet"])
 
     def featurize_forms(self, forms: Sequence[str], vocab: Vocab) -> Features:
-        """RETURNS (Features): "chars" long (U, C), 0 on padding, and "lengths" long (U,)."""
+        """RETURNS (Features): "chars" long (U, max_length), 0 on padding, and "lengths" long (U,)."""
         ids = [[self.alphabet.get(c, UNKNOWN) for c in form[: self.max_length]] for form in forms]
         lengths = np.asarray([len(row) for row in ids], dtype=np.int64)
-        chars = np.full((len(ids), max(lengths, default=0)), PADDING, dtype=np.int64)
+        chars = np.full((len(ids), self.max_length), PADDING, dtype=np.int64)
         if ids:
             chars[np.arange(chars.shape[1]) < lengths[:, None]] = np.concatenate(ids)
         return {"chars": torch.from_numpy(chars), "lengths": torch.from_numpy(lengths)}

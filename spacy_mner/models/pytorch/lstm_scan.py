@@ -36,7 +36,10 @@ class _Scan(torch.autograd.Function):
         n_directions, n_steps, width = projected.shape
         width //= 4
         gates = torch.empty_like(projected)
-        hidden, cells, tanh_cells = projected.new_empty(3, n_directions, n_steps, width)
+        # No view of a common tensor: an output that is a view and is saved would hold itself alive.
+        hidden, cells, tanh_cells = (
+            projected.new_empty(n_directions, n_steps, width) for _ in range(3)
+        )
         previous: Optional[Tuple[Tensor, Tensor]] = None
         for now in _slices(sizes):
             step, n = gates[:, now], now.stop - now.start

@@ -99,7 +99,8 @@ class MultimodalTagger(nn.Module):
         values = torch.stack([v for v, _ in computed], dim=1)
         present = torch.stack([p for _, p in computed], dim=1)
         if batch.new_slots is not None:
-            values, present = self.cache.update(batch.new_slots, values, present)
+            tables = self.cache.update(batch.new_slots, {"values": values, "present": present})
+            values, present = tables["values"], tables["present"]
         shape = (*batch.form_index.shape, len(computed))
         index = batch.form_index.flatten()
         values = values.index_select(0, index).view(*shape, self.width)

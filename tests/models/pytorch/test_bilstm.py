@@ -1,5 +1,7 @@
 """Our recurrence against torch's, in values and gradients."""
 
+import weakref
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -74,3 +76,11 @@ def test_a_row_without_steps_is_zero_and_changes_no_other(trained):
 def test_nothing_to_read(shape):
     x = torch.zeros(shape)
     assert BiLSTM(3, 4)(x, torch.zeros(shape[:2], dtype=torch.bool)).shape == (*shape[:2], 8)
+
+
+def test_the_graph_is_freed_with_its_output():
+    projected = torch.randn(2, 5, 8, requires_grad=True)
+    hidden = lstm_scan(projected, torch.randn(2, 2, 8), [3, 2])
+    node = weakref.ref(hidden.grad_fn)
+    del hidden
+    assert node() is None
