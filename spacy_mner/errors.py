@@ -24,8 +24,12 @@ class Warnings(metaclass=_WithCodes):
         "The modality is built with width {width} and stays unused until pictures come."
     )
     MW003 = (
-        "The picture's vector of the post '{text}' holds NaN or infinite values and counts as missing. "
-        "Encode the picture again."
+        "A picture's vector holds NaN or infinite values and counts as missing. `spacy debug mner` and "
+        "`spacy mner encode` name such pictures: encode them again."
+    )
+    MW004 = (
+        "The posts have pictures, but the model was initialized without any: their pictures are not "
+        'looked at. Train with pictures (`images = "on"` in the corpus) to use them.'
     )
 
     # Pictures: MW020-MW039

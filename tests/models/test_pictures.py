@@ -66,7 +66,7 @@ def test_broken_vectors_count_as_missing(name, value):
     part = make_part(name)
     broken = ones(2, IMAGE_WIDTH)
     broken[1, 3] = value
-    with pytest.warns(UserWarning, match="MW003.*Rose sees Paris"):
+    with pytest.warns(UserWarning, match="MW003"):
         features = part.featurize_docs(docs_with(broken, ones(IMAGE_WIDTH)))
     assert features["regions"].any(1).tolist() == [False, True]
     assert torch.isfinite(features["vectors"]).all()
@@ -163,6 +163,10 @@ def test_data_without_pictures(name):
         assert not values.any()
     else:
         assert not present.any()
+    # Pictures that come later meet weights that were never trained.
+    with pytest.warns(UserWarning, match="MW004"):
+        features = part.featurize_docs(docs_with(ones(IMAGE_WIDTH), None))
+    assert not features["regions"].any()
 
 
 @every_reader

@@ -139,6 +139,10 @@ class ImageReader:
         RAISES (ValueError): M004 or M005 for a vector of a wrong shape or width.
         """
         rows: List[Optional[np.ndarray]] = [read_image_vec(doc) for doc in docs]
+        if self.width is None and any(row is not None for row in rows):
+            # What was never trained would be noise. (And which width should it have?)
+            warnings.warn(Warnings.MW004, stacklevel=2)
+            rows = [None] * len(rows)
         if pool:
             rows = [
                 None if row is None else self._check(row).mean(0, keepdims=True) for row in rows
@@ -174,6 +178,6 @@ def read_image_vec(doc: Doc) -> Optional[np.ndarray]:
     if not len(vector):
         return None
     if not np.isfinite(vector).all():
-        warnings.warn(Warnings.MW003.format(text=doc.text[:60]), stacklevel=2)
+        warnings.warn(Warnings.MW003, stacklevel=2)
         return None
     return vector
