@@ -26,11 +26,8 @@ from thinc.api import Config
 from wasabi import Printer
 
 from ..errors import Errors
-from ..models.modalities.words import WordVectors
-from ..models.tagger import get_shim
-from ..pipeline.mner import MultimodalEntityRecognizer
-from ..training.inspect_data import DataReport, inspect_data
-from ..training.inspect_findings import (
+from ..inspection.data import DataReport, inspect_data
+from ..inspection.findings import (
     ERROR,
     WARNING,
     Finding,
@@ -38,8 +35,11 @@ from ..training.inspect_findings import (
     judge_data,
     judge_trial,
 )
-from ..training.inspect_model import choose_examples, inspect_dimensions, try_out
-from ..training.inspect_vectors import inspect_coverage
+from ..inspection.model import choose_examples, inspect_dimensions, try_out
+from ..inspection.vectors import inspect_coverage
+from ..models.modalities.words import WordVectors
+from ..models.tagger import get_shim
+from ..pipeline.mner import MultimodalEntityRecognizer
 from ._debug_tables import (
     print_coverage,
     print_data,

@@ -14,10 +14,10 @@ from wasabi import Printer
 
 from .. import about
 from ..errors import Errors
-from ..evaluation.ablation import Condition
 from ..evaluation.evaluate import evaluate as evaluate_examples
 from ..evaluation.spans import collect_mentions
 from ..extensions import set_extensions
+from ..pictures import Condition
 from ._output import fail_on_coded_errors, write_json
 from ._util import Arg, Opt, mner_cli
 

@@ -16,8 +16,8 @@ from ..errors import Errors
 from ..extensions import SCORES_SOURCE, set_extensions
 from ..models.tagger import get_decoder, get_shim, get_tagger, set_labels
 from ..models.types import TaggerOutput
+from ..pictures import lacks_image, share_images
 from ..tags import UNKNOWN_TAG, gold_tags, preset_entities
-from ..training.share_images import lacks_image, share_images
 from .prediction import Prediction, predict_docs
 
 set_extensions()
@@ -296,7 +296,12 @@ class MultimodalEntityRecognizer(TrainablePipe):
         """
         examples = list(examples)
         if self.cfg["use_reference_images"]:
-            lacking = [i for i, eg in enumerate(examples) if lacks_image(eg)]
+            # The model sees vectors alone: other pictures would change nothing here.
+            lacking = [
+                i
+                for i, eg in enumerate(examples)
+                if lacks_image(eg) and eg.reference._.image_vec is not None
+            ]
             shared = share_images(examples[i] for i in lacking)
             docs = [eg.predicted for eg in shared]
             for doc in docs:

@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 import spacy_mner.cli  # noqa: F401 (attaches the commands)
 from spacy_mner.cli.debug import debug_mner
 from spacy_mner.extensions import set_extensions
-from spacy_mner.training.inspect_data import inspect_data
-from spacy_mner.training.inspect_findings import judge_coverage, judge_trial
-from spacy_mner.training.inspect_model import choose_examples, try_out
-from spacy_mner.training.inspect_pictures import inspect_pictures, types_by_presence
-from spacy_mner.training.inspect_vectors import inspect_coverage
+from spacy_mner.inspection.data import inspect_data
+from spacy_mner.inspection.findings import judge_coverage, judge_trial
+from spacy_mner.inspection.model import choose_examples, try_out
+from spacy_mner.inspection.pictures import inspect_pictures, types_by_presence
+from spacy_mner.inspection.vectors import inspect_coverage
 
 CONFIG = Path(__file__).parents[2] / "configs" / "mner.cfg"
 SMALL = {

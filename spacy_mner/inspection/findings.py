@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Iterator, List, Optional
 
 from ..errors import Errors, Warnings
-from .inspect_data import N_QUOTED, DataReport, PartReport
-from .inspect_model import TrialReport
-from .inspect_pictures import PictureReport
-from .inspect_vectors import CoverageReport
+from .data import N_QUOTED, DataReport, PartReport
+from .model import TrialReport
+from .pictures import PictureReport
+from .vectors import CoverageReport
 
 ERROR, WARNING = "error", "warning"
 
