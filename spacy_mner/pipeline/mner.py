@@ -6,18 +6,19 @@ import numpy as np
 import torch
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from torch import Tensor
 
 from ..errors import Errors
-from ..extensions import SCORES_SOURCE, set_extensions
+from ..extensions import set_extensions
 from ..models.tagger import get_decoder, get_shim, get_tagger, set_labels
 from ..models.types import TaggerOutput
 from ..pictures import lacks_image, share_images
-from ..tags import UNKNOWN_TAG, gold_tags, preset_entities
+from ..tags import UNKNOWN_TAG, gold_tags
+from .annotations import remove_entities, write_entities
 from .prediction import Prediction, predict_docs
 
 set_extensions()
@@ -215,16 +216,9 @@ class MultimodalEntityRecognizer(TrainablePipe):
                 Span(doc, ent.start, ent.end, label=self.labels[ent.label])
                 for ent in prediction.entities
             ]
-            annotated, missing = preset_entities(doc)
-            if annotated:
-                doc.set_ents(ents, default="unmodified")
-                _set_outside(doc, missing, ents)
-            else:
-                doc.set_ents(ents, default="outside")
-            if prediction.scores is not None:
-                attrs = {"source": SCORES_SOURCE, "scores": prediction.scores}
-                key = self.cfg["spans_key"]
-                doc.spans[key] = SpanGroup(doc, name=key, attrs=attrs, spans=ents)
+            write_entities(
+                doc, ents, prediction.scores, key=self.cfg["spans_key"], component=self.name
+            )
             if prediction.weights is not None:
                 doc._.modality_weights = prediction.weights
                 doc._.modality_names = names
@@ -305,7 +299,7 @@ class MultimodalEntityRecognizer(TrainablePipe):
             shared = share_images(examples[i] for i in lacking)
             docs = [eg.predicted for eg in shared]
             for doc in docs:
-                self._remove_annotations(doc)
+                remove_entities(doc, key=self.cfg["spans_key"], component=self.name)
             for start in range(0, len(docs), 128):
                 part = docs[start : start + 128]
                 self.set_annotations(part, self.predict(part))
@@ -316,15 +310,6 @@ class MultimodalEntityRecognizer(TrainablePipe):
     def _share_images(self, examples: Iterable[Example]) -> List[Example]:
         return share_images(examples) if self.cfg["use_reference_images"] else list(examples)
 
-    def _remove_annotations(self, doc: Doc) -> None:
-        """Take back what this component set on a doc; what others set stays."""
-        ours = {(s.start, s.end, s.label) for s in doc.spans.get(self.cfg["spans_key"], [])}
-        kept = [e for e in doc.ents if (e.start, e.end, e.label) not in ours]
-        if not self.cfg["scores"]:
-            kept = []
-        blocked = [doc[t.i : t.i + 1] for t in doc if t.ent_iob == 3 and not t.ent_type]
-        doc.set_ents(kept, blocked=blocked, default="missing")
-
     def _add_new_labels(self, examples: Sequence[Example]) -> None:
         new = {e.label_ for eg in examples for e in eg.y.ents} - set(self.labels)
         if new:
@@ -334,13 +319,3 @@ class MultimodalEntityRecognizer(TrainablePipe):
         self.cfg["labels"] = sorted(labels)
         if get_shim(self.model).is_built:
             self.model.attrs["resize_output"](self.model, self.labels)
-
-
-def _set_outside(doc: Doc, missing: Sequence[Tuple[int, int]], ents: Sequence[Span]) -> None:
-    """Mark as O what had no annotation and got no entity."""
-    inside = {i for ent in ents for i in range(ent.start, ent.end)}
-    outside = [
-        doc[i : i + 1] for start, end in missing for i in range(start, end) if i not in inside
-    ]
-    if outside:
-        doc.set_ents([], outside=outside, default="unmodified")

@@ -520,8 +520,11 @@ def test_scores_stand_in_the_span_group(trained):
 
 def test_scores_can_be_switched_off_and_renamed():
     nlp = make_nlp(scores=False)
+    train(nlp, make_examples(nlp), steps=40)
     doc = nlp("Ann met Bob in Oslo")
-    assert "mner" not in doc.spans
+    assert list(doc.spans["mner"]) == list(doc.ents)
+    assert "scores" not in doc.spans["mner"].attrs
+    assert [ent._.score for ent in doc.ents] == [None] * 3
     nlp = make_nlp(spans_key="entities")
     assert "entities" in nlp("Ann met Bob in Oslo").spans
 
