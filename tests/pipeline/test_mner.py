@@ -644,8 +644,6 @@ def test_evaluate_leaves_the_docs_untouched(ambiguous):
 def test_reference_pictures_can_be_ignored(ambiguous):
     nlp = make_nlp(initialize=False, use_reference_images=False)
     nlp.get_pipe("mner").from_bytes(ambiguous.get_pipe("mner").to_bytes())
-    # The flag belongs to the saved component.
-    nlp.get_pipe("mner").cfg["use_reference_images"] = False
     assert nlp.evaluate(without_pictures(ambiguous_examples(nlp)))["ents_f"] == 0.5
 
 
