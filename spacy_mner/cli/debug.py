@@ -49,7 +49,7 @@ from ._debug_tables import (
     print_trial,
 )
 from ._output import write_json
-from ._util import Arg, Opt
+from ._util import Arg, CodeOption, GpuOption, Opt
 
 CorpusReader = Callable[[Language], Iterable[Example]]
 # A warning that comes once a post, and whose posts are counted already.
@@ -68,14 +68,7 @@ def debug_mner_cli(
         Optional[Path],
         Opt("--output", "-o", help="Output JSON file for all counts and findings", dir_okay=False),
     ] = None,
-    code_path: Annotated[
-        Optional[Path],
-        Opt(
-            "--code",
-            "-c",
-            help="Path to Python file with additional code (registered functions) to be imported",
-        ),
-    ] = None,
+    code_path: CodeOption = None,
     ignore_warnings: Annotated[
         bool,
         Opt("--ignore-warnings", "-IW", help="Ignore warnings, only show stats and errors"),
@@ -83,7 +76,7 @@ def debug_mner_cli(
     no_format: Annotated[
         bool, Opt("--no-format", "-NF", help="Don't pretty-print the results")
     ] = False,
-    use_gpu: Annotated[int, Opt("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
+    use_gpu: GpuOption = -1,
 ) -> None:
     """
     Check config, data and model of a pipeline with 'mner' before training.

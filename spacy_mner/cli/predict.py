@@ -21,7 +21,7 @@ from ..training.converters import Post, read_posts
 from ..training.converters.records import OnError
 from ._labelling import Summary, label_posts, make_attach, read_stdin
 from ._output import atomic_text, fail_on_coded_errors
-from ._util import Arg, Opt, mner_cli
+from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
 
 _SHOWN = 5
 
@@ -57,15 +57,8 @@ def predict_cli(
         Optional[int], Opt("--batch-size", "-b", help="Posts per batch", min=1)
     ] = None,
     n_process: Annotated[int, Opt("--n-process", "-n", help="Processes", min=1)] = 1,
-    use_gpu: Annotated[int, Opt("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
-    code_path: Annotated[
-        Optional[Path],
-        Opt(
-            "--code",
-            "-c",
-            help="Path to Python file with additional code (registered functions) to be imported",
-        ),
-    ] = None,
+    use_gpu: GpuOption = -1,
+    code_path: CodeOption = None,
 ) -> None:
     """
     Find the entities of posts, with their pictures if they have any.
