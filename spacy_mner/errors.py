@@ -51,7 +51,7 @@ class Warnings(metaclass=_WithCodes):
         "from their text alone."
     )
 
-    # Inspection of data and config: MW080-MW089
+    # Inspection of data and config: MW080-MW099
     MW080 = (
         "The training data has {n} {what}. That is little to learn from: at least {needed} are "
         "recommended. Annotate more of them, or start from a trained pipeline (`source`)."
@@ -88,6 +88,12 @@ class Warnings(metaclass=_WithCodes):
         "picture, and in {without:.0%} of those without. The model can learn from whether there is "
         "a picture instead of from what it shows. Score both kinds of posts apart (spacy mner "
         "evaluate), and compare with --images shuffled."
+    )
+    MW090 = (
+        "'{other}' comes after '{name}' and scores entities, too: the figures ents_* of spacy train and "
+        "spacy evaluate are then those of '{other}', which does not look at the references' pictures. "
+        "Put it before '{name}', set `scorer = null` under [components.{other}], or evaluate with "
+        "spacy mner evaluate."
     )
 
 

@@ -33,6 +33,7 @@ from ..inspection.findings import (
     Finding,
     judge_coverage,
     judge_data,
+    judge_scorers,
     judge_trial,
 )
 from ..inspection.model import choose_examples, inspect_dimensions, try_out
@@ -140,6 +141,7 @@ def debug_mner(
     for name in pipes:
         if name in settings["frozen_components"]:
             findings.append(Finding(ERROR, Errors.M089.format(name=name)))
+        findings += judge_scorers(nlp, name)
     corpora = None if _failed(findings) else _resolve_corpora(nlp, settings, findings)
     data = None if corpora is None else _check_data(nlp, corpora, settings, findings)
     if data is not None:

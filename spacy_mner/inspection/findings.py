@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Iterator, List, Optional
 
+from spacy.language import Language
+
 from ..errors import Errors, Warnings
 from .data import N_QUOTED, DataReport, PartReport
 from .model import TrialReport
@@ -90,6 +92,24 @@ def judge_trial(name: str, trial: TrialReport, *, pictures: bool) -> List[Findin
             )
         )
     return findings
+
+
+def judge_scorers(nlp: Language, name: str) -> List[Finding]:
+    """Findings about components whose figures take the place of the component's own.
+
+    spaCy's `Scorer` asks one component after the other; the last that says `ents_f` is believed.
+
+    nlp (Language): the pipeline.
+    name (str): of the component.
+    """
+    after = nlp.pipe_names[nlp.pipe_names.index(name) + 1 :]
+    return [
+        _warn(Warnings.MW090.format(name=name, other=other))
+        for other in after
+        if "ents_f" in nlp.get_pipe_meta(other).scores
+        and getattr(nlp.get_pipe(other), "scorer", None) is not None
+        and nlp.get_pipe_meta(other).factory != nlp.get_pipe_meta(name).factory
+    ]
 
 
 def _judge_part(name: str, part: PartReport) -> Iterator[Finding]:

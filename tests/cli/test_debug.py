@@ -339,6 +339,30 @@ def test_another_component_fails(debug, tmp_path):
     assert result["components"]["mner"]["trial"] is None
 
 
+@pytest.mark.parametrize(
+    ("pipeline", "settings", "expected"),
+    [
+        (["mner", "entity_ruler"], {}, ["MW090"]),
+        (["mner", "ner"], {}, ["MW090"]),
+        (["entity_ruler", "mner"], {}, []),
+        (["mner", "entity_ruler"], {"scorer": None}, []),
+        (["mner", "sentencizer"], {}, []),
+    ],
+    ids=["ruler after", "ner after", "ruler before", "no scorer", "scores no entities"],
+)
+def test_a_later_component_that_scores_entities(debug, tmp_path, pipeline, settings, expected):
+    (other,) = set(pipeline) - {"mner"}
+    config = load_config(CONFIG, interpolate=False)
+    config["nlp"]["pipeline"] = pipeline
+    config["components"][other] = {"factory": other, **settings}
+    config.to_disk(tmp_path / "config.cfg")
+    result = debug(config=tmp_path / "config.cfg")
+    assert [code for _, code in codes(result) if code == "MW090"] == expected
+    if expected:
+        (message,) = [f["message"] for f in result["findings"] if "[MW090]" in f["message"]]
+        assert f"'{other}' comes after 'mner'" in message
+
+
 def test_with_a_shared_tok2vec_and_spacys_reader(debug, tmp_path):
     """The modality `context` and its tok2vec are listed; spaCy's reader leaves pictures to us."""
     config = load_config(CONFIG, interpolate=False)
