@@ -128,6 +128,10 @@ class Errors(metaclass=_WithCodes):
     )
     M010 = "The saved model cannot be read: {problem}. It was written by spacy_mner {version}."
     M011 = "{setting} is {value}, but must be {range}."
+    M012 = (
+        "The label '{label}' is not among those of the model ({labels}). Add it with add_label, or "
+        "leave its entities out (spacy mner convert --label {label}=)."
+    )
 
     # Pictures and feature stores: M020-M039
     M020 = "The picture {source} cannot be read: {reason}."

@@ -119,7 +119,11 @@ def _judge_part(name: str, part: PartReport) -> Iterator[Finding]:
     if part.unannotated and part.entities:
         yield _warn(Warnings.MW083.format(n=part.unannotated, part=name))
     for found, what, then in (
-        (part.space, "white space", "The component never begins an entity on white space."),
+        (
+            part.space,
+            "white space",
+            "It is left out in training, and no entity is predicted with it.",
+        ),
         (part.punct, "punctuation", "That is right where it belongs to the name (Yahoo!)."),
     ):
         if found:
