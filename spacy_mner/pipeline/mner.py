@@ -157,6 +157,7 @@ class MultimodalEntityRecognizer(TrainablePipe):
         RETURNS (List[Prediction]): one a doc.
         RAISES (ValueError): M001 if the model is not initialized.
         """
+        self._check_model()
         return predict_docs(
             self.model,
             list(docs),
@@ -192,6 +193,7 @@ class MultimodalEntityRecognizer(TrainablePipe):
         sgd (Optional[Optimizer]): the optimizer; None accumulates gradients.
         losses (Optional[Dict[str, float]]): updated with the mean negative log-likelihood a post.
         RETURNS (Dict[str, float]): the losses.
+        RAISES (ValueError): M001 if the model is not initialized.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
@@ -200,6 +202,7 @@ class MultimodalEntityRecognizer(TrainablePipe):
         # Empty docs stay in the batch: a tok2vec listener hands out vectors for every one of them.
         if not any(len(eg.predicted) for eg in examples):
             return losses
+        self._check_model()
         examples = self._share_images(examples)
         self._add_new_labels(examples)
         set_dropout_rate(self.model, drop)
@@ -219,6 +222,7 @@ class MultimodalEntityRecognizer(TrainablePipe):
             backprop callback takes. (Other components return the gradient there.)
         """
         validate_examples(examples, "MultimodalEntityRecognizer.get_loss")
+        self._check_model()
         loss = mean_loss(get_decoder(self.model), scores, list(examples), self.labels)
         return float(loss.detach()), loss
 
@@ -275,6 +279,11 @@ class MultimodalEntityRecognizer(TrainablePipe):
         """Early versions saved their settings beside the labels, where they outdid the config."""
         self.cfg = {"labels": self.cfg["labels"]}
         return self
+
+    def _check_model(self) -> None:
+        """The model has no name to put into the error, the component has one."""
+        if not get_shim(self.model).is_built:
+            raise ValueError(Errors.M001.format(name=self.name))
 
     def _share_images(self, examples: Iterable[Example]) -> List[Example]:
         return share_images(examples) if self.use_reference_images else list(examples)

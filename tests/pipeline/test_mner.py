@@ -231,6 +231,24 @@ def test_uninitialized_is_an_error():
         nlp("Ann met Bob")
 
 
+def test_errors_name_the_component():
+    nlp = blank()
+    nlp.add_pipe("mner", name="people", config={"model": model_config()})
+    egs = make_examples(nlp)
+    pipe = nlp.get_pipe("people")
+    for call in (
+        lambda: nlp("Ann met Bob"),
+        lambda: list(nlp.pipe(["Ann met Bob"])),
+        lambda: pipe.update(egs),
+        lambda: pipe.score([*egs, Example(nlp.make_doc("Ann met Bob"), egs[0].reference)]),
+    ):
+        with pytest.raises(ValueError, match=r"M001.*'people'"):
+            call()
+    without = [make_example(nlp, "nobody is here", "O O O", image=picture())]
+    with pytest.raises(ValueError, match=r"M002.*'people'.*components\.people"):
+        nlp.initialize(lambda: without)
+
+
 def test_add_label_before_initialize():
     nlp = make_nlp(initialize=False)
     pipe = nlp.get_pipe("mner")
