@@ -41,6 +41,11 @@ class Warnings(metaclass=_WithCodes):
         "Feature store '{path}': {report}. Such vectors tell nothing about a picture: look at these "
         "pictures, and at the encoder that made the vectors."
     )
+    MW023 = (
+        "{n} posts have an image id that the feature store '{store}' does not hold, and no picture "
+        "that could be encoded instead: they are treated as posts without a picture. The first id: "
+        "'{id}'. Encode the missing ones (python -m spacy mner encode), or clear Doc._.image_id."
+    )
 
     # Data: MW040-MW059
     MW040 = "--label {old}=...: no entity has the type '{old}'. Types that were written: {found}."
