@@ -45,6 +45,11 @@ class Warnings(metaclass=_WithCodes):
         "Feature store '{path}': {report}. Such vectors tell nothing about a picture: look at these "
         "pictures, and at the encoder that made the vectors."
     )
+    MW023 = (
+        "{n} posts have an image id that the feature store '{store}' does not hold, and no picture "
+        "that could be encoded instead: they are treated as posts without a picture. The first id: "
+        "'{id}'. Encode the missing ones (python -m spacy mner encode), or clear Doc._.image_id."
+    )
 
     # Data: MW040-MW059
     MW040 = "--label {old}=...: no entity has the type '{old}'. Types that were written: {found}."
@@ -55,7 +60,7 @@ class Warnings(metaclass=_WithCodes):
         "from their text alone."
     )
 
-    # Inspection of data and config: MW080-MW089
+    # Inspection of data and config: MW080-MW099
     MW080 = (
         "The training data has {n} {what}. That is little to learn from: at least {needed} are "
         "recommended. Annotate more of them, or start from a trained pipeline (`source`)."
@@ -93,6 +98,12 @@ class Warnings(metaclass=_WithCodes):
         "a picture instead of from what it shows. Score both kinds of posts apart (spacy mner "
         "evaluate), and compare with --images shuffled."
     )
+    MW090 = (
+        "'{other}' comes after '{name}' and scores entities, too: the figures ents_* of spacy train and "
+        "spacy evaluate are then those of '{other}', which does not look at the references' pictures. "
+        "Put it before '{name}', set `scorer = null` under [components.{other}], or evaluate with "
+        "spacy mner evaluate."
+    )
 
 
 class Errors(metaclass=_WithCodes):
@@ -126,6 +137,10 @@ class Errors(metaclass=_WithCodes):
     )
     M010 = "The saved model cannot be read: {problem}. It was written by spacy_mner {version}."
     M011 = "{setting} is {value}, but must be {range}."
+    M012 = (
+        "The label '{label}' is not among those of the model ({labels}). Add it with add_label, or "
+        "leave its entities out (spacy mner convert --label {label}=)."
+    )
 
     # Pictures and feature stores: M020-M039
     M020 = "The picture {source} cannot be read: {reason}."

@@ -1,5 +1,6 @@
 """The attributes this package puts on `Doc`, `Token` and `Span`."""
 
+import math
 from typing import Dict, Optional
 
 from spacy.tokens import Doc, Span, Token
@@ -31,6 +32,15 @@ def set_extensions() -> None:
         Span.set_extension("score", getter=_span_score)
 
 
+def span_key(span: Span) -> str:
+    """What tells an entity from others, whatever becomes of the tokens: "start:end:label".
+
+    span (Span): the entity.
+    RETURNS (str): character offsets and label; a str, because it is a key in JSON and msgpack.
+    """
+    return f"{span.start_char}:{span.end_char}:{span.label_}"
+
+
 def _token_modality_weights(token: Token) -> Optional[Dict[str, float]]:
     weights = token.doc._.modality_weights
     if weights is None:
@@ -40,12 +50,14 @@ def _token_modality_weights(token: Token) -> Optional[Dict[str, float]]:
 
 
 def _span_score(span: Span) -> Optional[float]:
+    key = span_key(span)
     for group in span.doc.spans.values():
-        # A group that was added to (`Doc.from_docs` joins groups) does not match its scores any more.
+        # The attrs alone: the group's spans cannot be read any more once tokens were merged.
+        position = None
+        if group.attrs.get("source") == SCORES_SOURCE:
+            position = group.attrs.get("index", {}).get(key)
         scores = group.attrs.get("scores", ())
-        if group.attrs.get("source") != SCORES_SOURCE or len(scores) != len(group):
-            continue
-        for other, score in zip(group, scores, strict=True):
-            if (other.start, other.end, other.label) == (span.start, span.end, span.label):
-                return float(score)
+        if position is not None and position < len(scores):
+            score = float(scores[position])
+            return None if math.isnan(score) else score
     return None

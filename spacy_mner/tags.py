@@ -7,6 +7,8 @@ from spacy.attrs import ENT_IOB, ENT_TYPE, IS_SPACE, ORTH, SENT_START, SPACY
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from .errors import Errors
+
 # spaCy's values of token.ent_iob
 MISSING, INSIDE, OUTSIDE, BEGIN = 0, 1, 2, 3
 # A gold tag that is not known: the loss sums over all tags of the token.
@@ -35,12 +37,19 @@ def gold_tags(example: Example, label_ids: Dict[str, int]) -> np.ndarray:
     example (Example): predicted and reference doc; their tokens may differ.
     label_ids (Dict[str, int]): index of each label.
     RETURNS (ndarray): int64 (n_tokens,), `UNKNOWN_TAG` where the annotation is missing or cannot be
-        aligned with the predicted tokens.
-    RAISES (KeyError): for a label that is not in `label_ids`.
+        aligned with the predicted tokens. White space at the border of an entity is O.
+    RAISES (ValueError): M012 for a label that is not in `label_ids`.
     """
     predicted, reference = example.predicted, example.reference
     if _same_tokens(predicted, reference):
-        return _reference_tags(reference, label_ids)
+        tags = _reference_tags(reference, label_ids)
+    else:
+        tags = _aligned_tags(example, label_ids)
+    return _trim_gold(tags, space_tokens(predicted))
+
+
+def _aligned_tags(example: Example, label_ids: Dict[str, int]) -> np.ndarray:
+    predicted = example.predicted
     tags = np.full(len(predicted), UNKNOWN_TAG, dtype=np.int64)
     for i, tag in enumerate(example.get_aligned_ner()):
         if tag is None or tag == "-":
@@ -49,8 +58,14 @@ def gold_tags(example: Example, label_ids: Dict[str, int]) -> np.ndarray:
         if prefix == "O":
             tags[i] = 0
         else:
-            tags[i] = 1 + 2 * label_ids[label] + (prefix in "IL")
+            tags[i] = 1 + 2 * _label_id(label, label_ids) + (prefix in "IL")
     return tags
+
+
+def _label_id(label: str, label_ids: Dict[str, int]) -> int:
+    if label not in label_ids:
+        raise ValueError(Errors.M012.format(label=label, labels=", ".join(label_ids)))
+    return label_ids[label]
 
 
 def _same_tokens(a: Doc, b: Doc) -> bool:
@@ -65,10 +80,47 @@ def _reference_tags(reference: Doc, label_ids: Dict[str, int]) -> np.ndarray:
     # A blocked token (B without a label) is known to be outside an entity.
     tags[(iob == BEGIN) & (types == 0)] = 0
     for type_ in np.unique(types[types != 0]):
-        label = label_ids[reference.vocab.strings[int(type_)]]
+        label = _label_id(reference.vocab.strings[int(type_)], label_ids)
         tags[(types == type_) & (iob == BEGIN)] = 1 + 2 * label
         tags[(types == type_) & (iob == INSIDE)] = 2 + 2 * label
     return tags
+
+
+def _trim_gold(tags: np.ndarray, space: np.ndarray) -> np.ndarray:
+    """Take white space off the borders of gold entities, where no prediction has any.
+
+    spaCy's `ner` refuses such annotation (E024).
+    """
+    for i in np.flatnonzero(space).tolist():
+        if tags[i] > 0 and tags[i] % 2 == 1:
+            if i + 1 < len(tags) and tags[i + 1] == tags[i] + 1:
+                tags[i + 1] = tags[i]
+            tags[i] = 0
+    for i in np.flatnonzero(space)[::-1].tolist():
+        inside = tags[i] > 0 and tags[i] % 2 == 0
+        if inside and (i + 1 == len(tags) or tags[i + 1] != tags[i]):
+            tags[i] = 0
+    return tags
+
+
+def space_tokens(doc: Doc) -> np.ndarray:
+    """Which tokens are white space, bool (n_tokens,)."""
+    return doc.to_array([IS_SPACE]).reshape(-1) == 1
+
+
+def trim(entity: Entity, space: np.ndarray) -> Entity:
+    """Take white space off the end of an entity, as no entity should end on it.
+
+    A tag cannot be forbidden for what follows it, so this comes after decoding. The beginning needs no
+    trimming: see `preset_constraints`.
+
+    entity (Entity): as decoded.
+    space (ndarray): bool (n_tokens,), from `space_tokens`.
+    """
+    end = entity.end
+    while end > entity.start + 1 and space[end - 1]:
+        end -= 1
+    return entity._replace(end=end)
 
 
 def entities_from_tags(tags: np.ndarray) -> Iterator[Entity]:

@@ -1,9 +1,12 @@
+import time
+
 import numpy as np
 import pytest
+from spacy.pipeline.functions import merge_entities
 from spacy.tokens import Doc, DocBin, Span, SpanGroup, Token
 from spacy.vocab import Vocab
 
-from spacy_mner.extensions import SCORES_SOURCE, set_extensions
+from spacy_mner.extensions import SCORES_SOURCE, set_extensions, span_key
 
 set_extensions()
 VOCAB = Vocab()
@@ -14,7 +17,11 @@ def make_doc():
 
 
 def scored(doc, spans, scores, source=SCORES_SOURCE):
-    attrs = {"source": source, "scores": np.asarray(scores, dtype="float32")}
+    attrs = {
+        "source": source,
+        "scores": np.asarray(scores, dtype="float32"),
+        "index": {span_key(span): i for i, span in enumerate(spans)},
+    }
     return SpanGroup(doc, name="mner", attrs=attrs, spans=spans)
 
 
@@ -69,6 +76,34 @@ def test_scores_of_other_components_are_not_ours():
     doc = make_doc()
     doc.spans["sc"] = scored(doc, [Span(doc, 0, 1, "PER")], [0.5], source="spancat")
     assert Span(doc, 0, 1, "PER")._.score is None
+
+
+def test_a_score_that_was_not_computed_is_none():
+    doc = make_doc()
+    ents = [Span(doc, 0, 1, "PER"), Span(doc, 2, 3, "LOC")]
+    doc.spans["mner"] = scored(doc, ents, [np.nan, 0.5])
+    assert [ent._.score for ent in ents] == [None, 0.5]
+    del doc.spans["mner"].attrs["scores"]
+    assert [ent._.score for ent in ents] == [None, None]
+
+
+def test_scores_of_a_long_doc_take_no_time():
+    """Each look-up is one in a dict; a walk through all spans for each took a minute here."""
+    doc = Doc(VOCAB, words=["Ann"] * 20_000)
+    ents = [Span(doc, i, i + 1, "PER") for i in range(len(doc))]
+    doc.spans["mner"] = scored(doc, ents, np.linspace(0, 1, len(doc)))
+    started = time.perf_counter()
+    assert sum(ent._.score for ent in ents) == pytest.approx(10_000, rel=1e-4)
+    assert time.perf_counter() - started < 5
+
+
+def test_score_after_tokens_were_merged():
+    doc = Doc(VOCAB, words=["Acme", "Corp", "hired", "Ann", "Lee"])
+    doc.ents = [Span(doc, 0, 2, "ORG"), Span(doc, 3, 5, "PER")]
+    doc.spans["mner"] = scored(doc, doc.ents, [0.5, 0.25])
+    doc = merge_entities(doc)
+    assert [(ent.text, ent._.score) for ent in doc.ents] == [("Acme Corp", 0.5), ("Ann Lee", 0.25)]
+    assert [token.text for token in doc if doc[token.i : token.i + 1]._.score] == []
 
 
 def test_attributes_survive_a_docbin():

@@ -12,6 +12,8 @@ from spacy_mner.tags import (
     gold_tags,
     preset_constraints,
     preset_entities,
+    space_tokens,
+    trim,
 )
 
 VOCAB = spacy.blank("en").vocab
@@ -80,10 +82,43 @@ def test_entity_that_ends_inside_a_predicted_token_is_unknown():
     assert names(gold_tags(Example(predicted, reference), LABELS)) == ["-", "O"]
 
 
-def test_unknown_label_is_an_error():
-    eg = Example(make_doc(["a"]), make_doc(["a"], ["B-DOG"]))
-    with pytest.raises(KeyError):
+@pytest.mark.parametrize("words", [["a", "b"], ["ab"]])
+def test_unknown_label_is_an_error(words):
+    reference = make_doc(["a", "b"], ["B-DOG", "I-DOG"], spaces=[False, False])
+    eg = Example(make_doc(words, spaces=[False] * len(words)), reference)
+    with pytest.raises(ValueError, match=r"M012.*'DOG'.*LOC, PER"):
         gold_tags(eg, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("words", "ents", "expected"),
+    [
+        (["a", " ", "\n"], ["B-PER", "I-PER", "I-PER"], ["B-PER", "O", "O"]),
+        (["\n", " ", "a"], ["B-PER", "I-PER", "I-PER"], ["O", "O", "B-PER"]),
+        (["a", "\n", "b"], ["B-PER", "I-PER", "I-PER"], ["B-PER", "I-PER", "I-PER"]),
+        (["\n", " ", "a"], ["B-PER", "I-PER", "B-LOC"], ["O", "O", "B-LOC"]),
+        (["a", " ", "b"], ["B-PER", "I-PER", "B-PER"], ["B-PER", "O", "B-PER"]),
+        (["a", " ", "b"], ["O", "O", "B-PER"], ["O", "O", "B-PER"]),
+    ],
+)
+def test_gold_entities_lose_white_space_at_their_borders(words, ents, expected):
+    assert names(gold_tags(Example(make_doc(words), make_doc(words, ents)), LABELS)) == expected
+
+
+def test_missing_annotation_of_white_space_stays_missing():
+    reference = make_doc(["a", " ", "b"])
+    reference.set_ents([Span(reference, 0, 1, "PER")], default="missing")
+    tags = gold_tags(Example(make_doc(["a", " ", "b"]), reference), LABELS)
+    assert names(tags) == ["B-PER", "-", "-"]
+
+
+def test_trim():
+    space = space_tokens(make_doc(["a", "\n", "b", " ", "\n", "c"]))
+    assert space.tolist() == [False, True, False, True, True, False]
+    assert trim(Entity(0, 5, 1), space) == Entity(0, 3, 1)
+    assert trim(Entity(2, 6, 0), space) == Entity(2, 6, 0)
+    assert trim(Entity(0, 2, 0), space) == Entity(0, 1, 0)
+    assert space_tokens(make_doc([])).tolist() == []
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from typing import Dict, List, Optional
 from spacy.vectors import Vectors
 from wasabi import Printer
 
-from ..training.inspect_data import DataReport
-from ..training.inspect_findings import ERROR, Finding
-from ..training.inspect_model import PartSize, TrialReport
-from ..training.inspect_pictures import region_summary
-from ..training.inspect_vectors import FOUND, CoverageReport
+from ..inspection.data import DataReport
+from ..inspection.findings import ERROR, Finding
+from ..inspection.model import PartSize, TrialReport
+from ..inspection.pictures import region_summary
+from ..inspection.vectors import FOUND, CoverageReport
 
 HOW_FOUND = {
     "exact": "as written",

@@ -1,10 +1,24 @@
 """What the commands share: the Typer app they hang on, and their defaults."""
 
+from pathlib import Path
+from typing import Annotated, Optional
+
 import typer
 
 # The same short names as in spaCy's own commands.
 Arg = typer.Argument
 Opt = typer.Option
+
+# Options that several commands have.
+GpuOption = Annotated[int, Opt("--gpu-id", "-g", help="GPU ID or -1 for CPU")]
+CodeOption = Annotated[
+    Optional[Path],
+    Opt(
+        "--code",
+        "-c",
+        help="Path to Python file with additional code (registered functions) to be imported",
+    ),
+]
 
 HELP = """Named entities in social posts from words, spelling and pictures (spacy_mner).
 

@@ -26,20 +26,21 @@ from thinc.api import Config
 from wasabi import Printer
 
 from ..errors import Errors
-from ..models.modalities.words import WordVectors
-from ..models.tagger import get_shim
-from ..pipeline.mner import MultimodalEntityRecognizer
-from ..training.inspect_data import DataReport, inspect_data
-from ..training.inspect_findings import (
+from ..inspection.data import DataReport, inspect_data
+from ..inspection.findings import (
     ERROR,
     WARNING,
     Finding,
     judge_coverage,
     judge_data,
+    judge_scorers,
     judge_trial,
 )
-from ..training.inspect_model import choose_examples, inspect_dimensions, try_out
-from ..training.inspect_vectors import inspect_coverage
+from ..inspection.model import choose_examples, inspect_dimensions, try_out
+from ..inspection.vectors import inspect_coverage
+from ..models.modalities.words import WordVectors
+from ..models.tagger import get_shim
+from ..pipeline.mner import MultimodalEntityRecognizer
 from ._debug_tables import (
     print_coverage,
     print_data,
@@ -49,7 +50,7 @@ from ._debug_tables import (
     print_trial,
 )
 from ._output import write_json
-from ._util import Arg, Opt
+from ._util import Arg, CodeOption, GpuOption, Opt
 
 CorpusReader = Callable[[Language], Iterable[Example]]
 # A warning that comes once a post, and whose posts are counted already.
@@ -68,14 +69,7 @@ def debug_mner_cli(
         Optional[Path],
         Opt("--output", "-o", help="Output JSON file for all counts and findings", dir_okay=False),
     ] = None,
-    code_path: Annotated[
-        Optional[Path],
-        Opt(
-            "--code",
-            "-c",
-            help="Path to Python file with additional code (registered functions) to be imported",
-        ),
-    ] = None,
+    code_path: CodeOption = None,
     ignore_warnings: Annotated[
         bool,
         Opt("--ignore-warnings", "-IW", help="Ignore warnings, only show stats and errors"),
@@ -83,7 +77,7 @@ def debug_mner_cli(
     no_format: Annotated[
         bool, Opt("--no-format", "-NF", help="Don't pretty-print the results")
     ] = False,
-    use_gpu: Annotated[int, Opt("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
+    use_gpu: GpuOption = -1,
 ) -> None:
     """
     Check config, data and model of a pipeline with 'mner' before training.
@@ -147,6 +141,7 @@ def debug_mner(
     for name in pipes:
         if name in settings["frozen_components"]:
             findings.append(Finding(ERROR, Errors.M089.format(name=name)))
+        findings += judge_scorers(nlp, name)
     corpora = None if _failed(findings) else _resolve_corpora(nlp, settings, findings)
     data = None if corpora is None else _check_data(nlp, corpora, settings, findings)
     if data is not None:

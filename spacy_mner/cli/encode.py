@@ -9,7 +9,7 @@ from wasabi import Printer
 
 from ..images.encode import EncodeSummary, create_encoder, encode
 from ._output import fail_on_coded_errors
-from ._util import Arg, Opt, mner_cli
+from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
 
 NAMED = 20  # missing pictures that the summary names
 
@@ -49,15 +49,8 @@ def encode_cli(
     strict: Annotated[
         bool, Opt("--strict", help="Exit with 1 if a picture cannot be encoded")
     ] = False,
-    use_gpu: Annotated[int, Opt("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
-    code_path: Annotated[
-        Optional[Path],
-        Opt(
-            "--code",
-            "-c",
-            help="Path to Python file with additional code (registered functions) to be imported",
-        ),
-    ] = None,
+    use_gpu: GpuOption = -1,
+    code_path: CodeOption = None,
     silent: Annotated[bool, Opt("--silent", "-S", help="Print errors only")] = False,
 ) -> None:
     """

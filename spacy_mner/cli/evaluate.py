@@ -14,12 +14,12 @@ from wasabi import Printer
 
 from .. import about
 from ..errors import Errors
-from ..evaluation.ablation import Condition
 from ..evaluation.evaluate import evaluate as evaluate_examples
 from ..evaluation.spans import collect_mentions
 from ..extensions import set_extensions
+from ..pictures import Condition
 from ._output import fail_on_coded_errors, write_json
-from ._util import Arg, Opt, mner_cli
+from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
 
 
 class ImagesChoice(str, enum.Enum):
@@ -63,15 +63,8 @@ def evaluate_cli(
             min=0,
         ),
     ] = 20,
-    use_gpu: Annotated[int, Opt("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
-    code_path: Annotated[
-        Optional[Path],
-        Opt(
-            "--code",
-            "-c",
-            help="Path to Python file with additional code (registered functions) to be imported",
-        ),
-    ] = None,
+    use_gpu: GpuOption = -1,
+    code_path: CodeOption = None,
 ) -> None:
     """
     Evaluate a trained pipeline on posts with pictures.

@@ -3,36 +3,27 @@
 import contextlib
 import json
 import sys
-from collections import deque
-from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
-from typing import IO, Annotated, Any, Callable, Deque, Dict, Iterator, List, Optional, Union
+from typing import IO, Annotated, Iterator, List, Optional, Union
 
 import spacy
 import torch
 import typer
 from spacy.cli._util import import_code, setup_gpu
 from spacy.language import Language
-from spacy.tokens import Doc
 from tqdm import tqdm
 
 from ..errors import Errors, Warnings
 from ..extensions import set_extensions
 from ..images.store import FeatureStore
-from ..training.converters import Post, RecordError, Report, post_to_doc, read_posts
-from ..training.converters.fields import post_from_fields
-from ..training.converters.pictures import attach_features, attach_files
+from ..pipeline.mner import MultimodalEntityRecognizer
+from ..training.converters import Post, read_posts
 from ..training.converters.records import OnError
+from ._labelling import Summary, label_posts, make_attach, read_stdin
 from ._output import atomic_text, fail_on_coded_errors
-from ._util import Arg, Opt, mner_cli
+from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
 
-# Words met for the first time are forgotten after so many posts, or a stream would fill the memory.
-POSTS_PER_ZONE = 10_000
 _SHOWN = 5
-
-Reader = Callable[[OnError], Iterator[Post]]
-Record = Dict[str, Any]
 
 
 @mner_cli.command("predict")
@@ -66,15 +57,8 @@ def predict_cli(
         Optional[int], Opt("--batch-size", "-b", help="Posts per batch", min=1)
     ] = None,
     n_process: Annotated[int, Opt("--n-process", "-n", help="Processes", min=1)] = 1,
-    use_gpu: Annotated[int, Opt("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
-    code_path: Annotated[
-        Optional[Path],
-        Opt(
-            "--code",
-            "-c",
-            help="Path to Python file with additional code (registered functions) to be imported",
-        ),
-    ] = None,
+    use_gpu: GpuOption = -1,
+    code_path: CodeOption = None,
 ) -> None:
     """
     Find the entities of posts, with their pictures if they have any.
@@ -101,24 +85,6 @@ def predict_cli(
             silent=False,
         )
     _print_summary(summary)
-
-
-@dataclass
-class Summary:
-    """What a run of `predict` did.
-
-    posts (int): Posts labelled.
-    entities (int): Entities found.
-    with_picture (int): Posts whose picture was used.
-    unused_pictures (int): Posts that name a picture where no source of pictures was given.
-    report (Report): Records that could not be used, pictures that were not found or are broken.
-    """
-
-    posts: int = 0
-    entities: int = 0
-    with_picture: int = 0
-    unused_pictures: int = 0
-    report: Report = field(default_factory=Report)
 
 
 def predict(
@@ -164,127 +130,17 @@ def predict(
 
     def read(on_error: OnError) -> Iterator[Post]:
         if str(input_path) == "-":
-            return _read_stdin(on_error)
+            return read_stdin(on_error)
         return read_posts(input_path, format, on_error=on_error)
 
     summary = Summary()
     store = None if features is None else FeatureStore.open(features)
-    attach = _make_attach(store, images, summary)
+    attach = make_attach(store, images, summary)
     records = label_posts(nlp, read, attach, summary, batch_size=batch_size, n_process=n_process)
     with _open_output(output_path) as stream:
         for record in tqdm(records, desc="predict", unit="post", disable=silent):
             stream.write(json.dumps(record, ensure_ascii=False) + "\n")
     return summary
-
-
-def label_posts(
-    nlp: Language,
-    read: Reader,
-    attach: Callable[[Doc, Post], None],
-    summary: Summary,
-    *,
-    batch_size: Optional[int] = None,
-    n_process: int = 1,
-) -> Iterator[Record]:
-    """Label a stream of posts; memory does not grow with it.
-
-    nlp (Language): The pipeline.
-    read (Reader): Called once with a function for bad records; yields posts.
-    attach (Callable): Gives a doc the picture of its post.
-    summary (Summary): Counts what happens.
-    batch_size (Optional[int]): Posts per batch.
-    n_process (int): Processes.
-    YIELDS (Record): One JSON object a post or bad record, in the order of the input.
-    """
-    # The pipeline reads ahead: what has been read and not been written waits here, in order.
-    waiting: Deque[Union[Post, Record]] = deque()
-
-    def reject(error: RecordError, id_: Optional[str] = None) -> None:
-        summary.report.add_bad(error)
-        waiting.append({"id": id_, "source": error.source, "error": str(error)})
-
-    def make_docs() -> Iterator[Doc]:
-        for post in read(reject):
-            try:
-                # Entities that stand in the input would count as given, and be kept.
-                doc = post_to_doc(nlp, replace(post, tags=None, spans=None))
-            except RecordError as error:
-                reject(error, post.id)
-                continue
-            attach(doc, post)
-            waiting.append(post)
-            yield doc
-
-    docs = make_docs()
-    done = False
-    while not done:
-        done = True
-        # Processes keep words of their own, and a zone cannot reach into them.
-        zone = nlp.memory_zone() if n_process == 1 else contextlib.nullcontext()
-        with zone:
-            part = islice(docs, POSTS_PER_ZONE) if n_process == 1 else docs
-            for doc in nlp.pipe(part, batch_size=batch_size, n_process=n_process):
-                done = n_process > 1
-                while isinstance(item := waiting.popleft(), dict):
-                    yield item
-                summary.posts += 1
-                summary.entities += len(doc.ents)
-                summary.with_picture += doc._.image_vec is not None
-                yield _describe(doc, item)
-    # Only bad records can be left.
-    yield from (item for item in waiting if isinstance(item, dict))
-
-
-def _describe(doc: Doc, post: Post) -> Record:
-    record: Record = {"id": post.id, "text": doc.text}
-    if post.tokens is not None:
-        record["tokens"] = post.tokens
-    if post.image is not None:
-        record["image"] = post.image
-    record["image_used"] = doc._.image_vec is not None
-    record["entities"] = [
-        {
-            "start": ent.start_char,
-            "end": ent.end_char,
-            "label": ent.label_,
-            "text": ent.text,
-            "score": None if ent._.score is None else round(ent._.score, 4),
-        }
-        for ent in doc.ents
-    ]
-    if doc._.modality_weights is not None:
-        record["weights"] = {
-            "tokens": [token.text for token in doc],
-            "modalities": list(doc._.modality_names),
-            "values": [[round(w, 4) for w in row] for row in doc._.modality_weights.tolist()],
-        }
-    return record
-
-
-def _make_attach(
-    store: Optional[FeatureStore], images: Optional[Path], summary: Summary
-) -> Callable[[Doc, Post], None]:
-    def attach(doc: Doc, post: Post) -> None:
-        if store is not None and attach_features(doc, post, store, summary.report):
-            return
-        if images is not None:
-            attach_files(doc, post, images, summary.report)
-        elif store is None and post.images:
-            summary.unused_pictures += 1
-
-    return attach
-
-
-def _read_stdin(on_error: OnError) -> Iterator[Post]:
-    for number, line in enumerate(sys.stdin.buffer, start=1):
-        source = f"stdin:{number}"
-        try:
-            if line.strip():
-                yield post_from_fields(json.loads(line.decode("utf8")), source)
-        except RecordError as error:
-            on_error(error)
-        except (ValueError, RecursionError) as error:
-            on_error(RecordError("M046", source, problem=str(error)))
 
 
 @contextlib.contextmanager
@@ -302,11 +158,11 @@ def _has_factory(nlp: Language, factory: str) -> bool:
 
 
 def _store_weights(nlp: Language, model: str) -> None:
-    if not _has_factory(nlp, "mner"):
+    pipes = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, MultimodalEntityRecognizer)]
+    if not pipes:
         raise ValueError(Errors.M065.format(model=model, pipes=", ".join(nlp.pipe_names)))
-    for name in nlp.pipe_names:
-        if nlp.get_pipe_meta(name).factory == "mner":
-            nlp.get_pipe(name).cfg["store_weights"] = True  # type: ignore[attr-defined]
+    for pipe in pipes:
+        pipe.store_weights = True
 
 
 def _print_summary(summary: Summary) -> None:

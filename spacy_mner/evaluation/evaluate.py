@@ -11,7 +11,7 @@ from spacy.scorer import PRFScore, Scorer
 from spacy.training import Example, validate_examples
 
 from ..errors import Errors
-from .ablation import Condition, has_picture, with_pictures
+from ..pictures import Condition, has_picture, with_pictures
 from .scorer import score_entities
 from .spans import Span, boundaries, entity_pair, match, mention_key
 

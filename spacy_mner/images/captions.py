@@ -59,6 +59,16 @@ class CaptionsEncoder:
         if self._source is None:
             self._tokenizer, self._vocab = nlp.tokenizer, nlp.vocab
 
+    def follow(self, vocab: Vocab) -> None:
+        """Use the vectors of the posts' own pipeline, unless another one was named.
+
+        A component that is sourced from another pipeline would go on reading the other one's.
+
+        vocab (Vocab): Of the posts.
+        """
+        if self._source is None:
+            self._vocab = vocab
+
     @property
     def width(self) -> int:
         """RETURNS (int): D, or 0 while there are no vectors."""

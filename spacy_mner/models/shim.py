@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from typing import Any, Dict, Iterator, Optional
 
 import srsly
@@ -39,6 +40,16 @@ class TaggerShim(PyTorchShim):
     ) -> None:
         super().__init__(nn.Module(), mixed_precision=mixed_precision, grad_scaler=grad_scaler)
         self.blueprint = blueprint
+        # Whoever featurizes and predicts holds it: the cache gives slots in the one and fills them in
+        # the other.
+        self.lock = threading.RLock()
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "lock"}
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        # A lock can neither be pickled nor shared by a copy.
+        self.__dict__.update(state, lock=threading.RLock())
 
     @property
     def is_built(self) -> bool:

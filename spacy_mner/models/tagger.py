@@ -109,14 +109,15 @@ def forward(
     cache = None if is_train else module.cache
     if is_train:
         set_dropout(module, model.attrs["dropout_rate"])
-    try:
-        batch = featurize(shim.blueprint, docs, shim.device, cache=cache)
-        output, backprop_torch = shim(ArgsKwargs(args=(batch, context), kwargs={}), is_train)
-    except BaseException:
-        # Slots that were given out but never filled must not be read by the next batch, also where
-        # the user interrupted this one.
-        module.cache.clear()
-        raise
+    # One thread at a time: another one must not meet slots that are given out but not filled yet.
+    with shim.lock:
+        try:
+            batch = featurize(shim.blueprint, docs, shim.device, cache=cache)
+            output, backprop_torch = shim(ArgsKwargs(args=(batch, context), kwargs={}), is_train)
+        except BaseException:
+            # Nor must the next batch, also where the user interrupted this one.
+            module.cache.clear()
+            raise
 
     def backprop(loss: Tensor) -> None:
         ones = torch.ones_like(loss)

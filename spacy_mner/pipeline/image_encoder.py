@@ -1,7 +1,6 @@
 """Component `image_encoder`: turns `Doc._.image` into `Doc._.image_vec`."""
 
 import hashlib
-import warnings
 from itertools import islice
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
@@ -13,17 +12,17 @@ from spacy.language import Language
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 
-from ..errors import Errors, Warnings
+from ..errors import Errors
 from ..extensions import set_extensions
 from ..images import registry  # noqa: F401 (the config's @image_encoders needs it)
-from ..images.reading import ImageReadError, describe
+from ..images.reading import ImageReadError
 from ..images.store import FeatureStore
 from ..images.stream import read_ahead
 from ..images.types import EncoderInfo, ImageEncoder, check_encoder
+from .missing import MissingPictures
 
 set_extensions()
 
-NAMED = 5  # unreadable pictures that the warning names
 NETWORK_BATCH = 32  # nlp.pipe's buffers of 256 pictures at once would take gigabytes
 
 
@@ -76,6 +75,8 @@ class ImageEncoderPipe(Pipe):
         self.encoder = encoder
         self.store_path = store
         self._store: Optional[FeatureStore] = None
+        # What a loaded component must agree with, until that was checked.
+        self._saved: Optional[EncoderInfo] = None
 
     def __call__(self, doc: Doc) -> Doc:
         """Set the vector of one post.
@@ -83,12 +84,12 @@ class ImageEncoderPipe(Pipe):
         doc (Doc): The post.
         RETURNS (Doc): The same post.
         """
-        unreadable = Unreadable()
+        missing = MissingPictures()
         try:
-            self._annotate([doc], unreadable)
+            self._annotate([doc], missing)
         except Exception as err:
             self.get_error_handler()(self.name, self, [doc], err)
-        unreadable.warn()
+        missing.warn(self.store_path)
         return doc
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
@@ -99,24 +100,28 @@ class ImageEncoderPipe(Pipe):
         YIELDS (Doc): The posts in their order.
         """
         error_handler = self.get_error_handler()
-        unreadable = Unreadable()
+        missing = MissingPictures()
         posts = iter(stream)
         while docs := list(islice(posts, batch_size)):
             try:
-                self._annotate(docs, unreadable)
+                self._annotate(docs, missing)
             except Exception as err:
                 error_handler(self.name, self, docs, err)
             else:
                 yield from docs
-        unreadable.warn()
+        missing.warn(self.store_path)
 
-    def _annotate(self, docs: List[Doc], unreadable: "Unreadable") -> None:
-        waiting = [doc for doc in docs if doc._.image_vec is None and not self._from_store(doc)]
+    def _annotate(self, docs: List[Doc], missing: MissingPictures) -> None:
+        if hasattr(self.encoder, "follow"):
+            self.encoder.follow(docs[0].vocab)
+        waiting = [
+            doc for doc in docs if doc._.image_vec is None and not self._from_store(doc, missing)
+        ]
         # A retweet brings the same picture again: each is computed once.
         sources: Dict[Any, Any] = {}
         for doc in waiting:
             sources.update((_key(image), image) for image in _images(doc))
-        vectors = self._encode(sources, unreadable)
+        vectors = self._encode(sources, missing)
         for doc in waiting:
             found = [vectors[key] for key in map(_key, _images(doc)) if key in vectors]
             if found:
@@ -126,13 +131,15 @@ class ImageEncoderPipe(Pipe):
         for doc in docs:
             _make_serializable(doc)
 
-    def _encode(self, sources: Dict[Any, Any], unreadable: "Unreadable") -> Dict[Any, np.ndarray]:
+    def _encode(self, sources: Dict[Any, Any], missing: MissingPictures) -> Dict[Any, np.ndarray]:
         keys: List[Any] = []
         items: List[Any] = []
         vectors: List[np.ndarray] = []
+        if sources:
+            self._check_saved()
         for key, item in read_ahead(sources.items(), self.encoder.read):
             if isinstance(item, ImageReadError):
-                unreadable.add(sources[key], item)
+                missing.add(sources[key], item)
             else:
                 keys.append(key)
                 items.append(item)
@@ -143,15 +150,18 @@ class ImageEncoderPipe(Pipe):
             vectors.extend(self.encoder.encode(items))
         return dict(zip(keys, vectors, strict=True))
 
-    def _from_store(self, doc: Doc) -> bool:
+    def _from_store(self, doc: Doc, missing: MissingPictures) -> bool:
         if self.store_path is None or doc._.image_id is None:
             return False
         if self._store is None:
+            self._check_saved()
             store = FeatureStore.open(self.store_path)
             store.check(EncoderInfo.of(self.encoder))
             self._store = store
         vector = self._store.get(doc._.image_id)
         if vector is None:
+            if doc._.image is None:
+                missing.add_id(doc._.image_id)
             return False
         doc._.image_vec = np.array(vector)
         return True
@@ -166,6 +176,8 @@ class ImageEncoderPipe(Pipe):
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "ImageEncoderPipe":
         """Check that the serialized component had the same encoder.
+
+        An encoder that lives on the pipeline's vectors is checked when it is used first.
 
         data (bytes): From `to_bytes`.
         exclude (Iterable[str]): Nothing to exclude here.
@@ -187,6 +199,8 @@ class ImageEncoderPipe(Pipe):
     ) -> "ImageEncoderPipe":
         """Check that the component in a folder had the same encoder.
 
+        An encoder that lives on the pipeline's vectors is checked when it is used first.
+
         path (Union[str, Path]): The folder.
         exclude (Iterable[str]): Nothing to exclude here.
         RETURNS (ImageEncoderPipe): This component.
@@ -198,43 +212,27 @@ class ImageEncoderPipe(Pipe):
         return {**self.__dict__, "_store": None}
 
     def _info(self) -> Optional[Dict[str, Any]]:
+        if self._saved is not None:
+            return self._saved.to_json()
         # An encoder without a width waits for the pipeline's vectors: nothing to compare yet.
         return EncoderInfo.of(self.encoder).to_json() if self.encoder.width else None
 
     def _check(self, data: Dict[str, Any]) -> "ImageEncoderPipe":
-        if data["encoder"] is not None:
-            difference = EncoderInfo(**data["encoder"]).difference(EncoderInfo.of(self.encoder))
-            if difference:
-                what = f"The saved component '{self.name}'"
-                raise ValueError(Errors.M028.format(what=what, difference=difference))
+        self._saved = None if data["encoder"] is None else EncoderInfo(**data["encoder"])
+        # The pipeline's vectors may come, or be exchanged, after it was loaded.
+        if not hasattr(self.encoder, "bind"):
+            self._check_saved()
         return self
 
-
-class Unreadable:
-    """Counts pictures that could not be read, and warns of all of them at once."""
-
-    def __init__(self) -> None:
-        self.n = 0
-        self.names: List[str] = []
-        self.reason = ""
-
-    def add(self, source: Any, error: ImageReadError) -> None:
-        """Count one picture.
-
-        source (Any): The picture.
-        error (ImageReadError): Why it could not be read.
-        """
-        self.n += 1
-        self.reason = self.reason or str(error)
-        if len(self.names) < NAMED:
-            self.names.append(describe(source))
-
-    def warn(self) -> None:
-        """Warn, if there is anything to warn of."""
-        if self.n:
-            names = ", ".join(self.names) + (", ..." if self.n > len(self.names) else "")
-            message = Warnings.MW020.format(n=self.n, names=names, reason=self.reason)
-            warnings.warn(message, stacklevel=3)
+    def _check_saved(self) -> None:
+        """Compare with the encoder that was saved, once, as soon as this one has its vectors."""
+        if self._saved is None or not self.encoder.width:
+            return
+        difference = self._saved.difference(EncoderInfo.of(self.encoder))
+        if difference:
+            what = f"The saved component '{self.name}'"
+            raise ValueError(Errors.M028.format(what=what, difference=difference))
+        self._saved = None
 
 
 def _images(doc: Doc) -> List[Any]:

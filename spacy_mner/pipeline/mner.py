@@ -1,69 +1,27 @@
 """The component `mner`: named entities from words, spelling and pictures."""
 
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
-import numpy as np
-import torch
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from thinc.api import Model, Optimizer, set_dropout_rate
 from torch import Tensor
 
 from ..errors import Errors
-from ..extensions import SCORES_SOURCE, set_extensions
+from ..extensions import set_extensions
 from ..models.tagger import get_decoder, get_shim, get_tagger, set_labels
 from ..models.types import TaggerOutput
-from ..tags import UNKNOWN_TAG, gold_tags, preset_entities
-from ..training.share_images import lacks_image, share_images
+from ..pictures import lacks_image, share_images
+from .annotations import remove_entities, write_entities
+from .default_model import DEFAULT_MODEL
+from .loss import mean_loss
 from .prediction import Prediction, predict_docs
 
 set_extensions()
-
-DEFAULT_MODEL_CONFIG = """
-[model]
-@architectures = "spacy_mner.MultimodalTagger.v1"
-width = 150
-tok2vec = null
-
-[model.modalities]
-
-[model.modalities.word]
-@architectures = "spacy_mner.WordVectors.v1"
-unknown = "zero"
-trainable = true
-shape_width = 10
-word_dropout = 0.1
-dropout = 0.25
-
-[model.modalities.char]
-@architectures = "spacy_mner.CharBiLSTM.v1"
-embed_width = 30
-hidden_width = 50
-dropout = 0.25
-
-[model.modalities.image]
-@architectures = "spacy_mner.ImageVectors.v1"
-rank = 32
-dropout = 0.25
-
-[model.post_dropout]
-image = 0.3
-
-[model.fusion]
-@architectures = "spacy_mner.ModalityAttention.v1"
-squash = "sigmoid"
-
-[model.encoder]
-@architectures = "spacy_mner.BiLSTM.v1"
-hidden_width = 100
-
-[model.decoder]
-@architectures = "spacy_mner.CRF.v1"
-"""
-DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
 
 
 @Language.factory(
@@ -139,13 +97,12 @@ class MultimodalEntityRecognizer(TrainablePipe):
         self.model = model
         self.name = name
         self.scorer = scorer
-        self.cfg: Dict[str, Any] = {
-            "labels": [],
-            "spans_key": spans_key,
-            "scores": scores,
-            "store_weights": store_weights,
-            "use_reference_images": use_reference_images,
-        }
+        self.spans_key = spans_key
+        self.scores = scores
+        self.store_weights = store_weights
+        self.use_reference_images = use_reference_images
+        # What is saved with the model. Settings are not: the config has them, and may change them.
+        self.cfg: Dict[str, Any] = {"labels": []}
 
     @property
     def labels(self) -> Tuple[str, ...]:
@@ -200,31 +157,23 @@ class MultimodalEntityRecognizer(TrainablePipe):
         RETURNS (List[Prediction]): one a doc.
         RAISES (ValueError): M001 if the model is not initialized.
         """
+        self._check_model()
         return predict_docs(
             self.model,
             list(docs),
-            scores=self.cfg["scores"],
-            weights=self.cfg["store_weights"],
+            scores=self.scores,
+            weights=self.store_weights,
         )
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[Prediction]) -> None:
         """Write entities, their scores, and on request the modality weights to the docs."""
-        names = get_tagger(self.model).modality_names if self.cfg["store_weights"] else []
+        names = get_tagger(self.model).modality_names if self.store_weights else []
         for doc, prediction in zip(docs, scores, strict=True):
             ents = [
                 Span(doc, ent.start, ent.end, label=self.labels[ent.label])
                 for ent in prediction.entities
             ]
-            annotated, missing = preset_entities(doc)
-            if annotated:
-                doc.set_ents(ents, default="unmodified")
-                _set_outside(doc, missing, ents)
-            else:
-                doc.set_ents(ents, default="outside")
-            if prediction.scores is not None:
-                attrs = {"source": SCORES_SOURCE, "scores": prediction.scores}
-                key = self.cfg["spans_key"]
-                doc.spans[key] = SpanGroup(doc, name=key, attrs=attrs, spans=ents)
+            write_entities(doc, ents, prediction.scores, key=self.spans_key, component=self.name)
             if prediction.weights is not None:
                 doc._.modality_weights = prediction.weights
                 doc._.modality_names = names
@@ -244,6 +193,7 @@ class MultimodalEntityRecognizer(TrainablePipe):
         sgd (Optional[Optimizer]): the optimizer; None accumulates gradients.
         losses (Optional[Dict[str, float]]): updated with the mean negative log-likelihood a post.
         RETURNS (Dict[str, float]): the losses.
+        RAISES (ValueError): M001 if the model is not initialized.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
@@ -252,11 +202,12 @@ class MultimodalEntityRecognizer(TrainablePipe):
         # Empty docs stay in the batch: a tok2vec listener hands out vectors for every one of them.
         if not any(len(eg.predicted) for eg in examples):
             return losses
+        self._check_model()
         examples = self._share_images(examples)
         self._add_new_labels(examples)
         set_dropout_rate(self.model, drop)
         output, backprop = self.model.begin_update([eg.predicted for eg in examples])
-        loss = self._loss(examples, output)
+        loss = mean_loss(get_decoder(self.model), output, examples, self.labels)
         # Thinc types the callback for the output's gradient; this model's takes the loss.
         backprop(loss)  # type: ignore[arg-type]
         if sgd is not None:
@@ -271,22 +222,9 @@ class MultimodalEntityRecognizer(TrainablePipe):
             backprop callback takes. (Other components return the gradient there.)
         """
         validate_examples(examples, "MultimodalEntityRecognizer.get_loss")
-        loss = self._loss(list(examples), scores)
+        self._check_model()
+        loss = mean_loss(get_decoder(self.model), scores, list(examples), self.labels)
         return float(loss.detach()), loss
-
-    def _loss(self, examples: Sequence[Example], scores: TaggerOutput) -> Tensor:
-        """A token without annotation allows every tag: the loss sums over them."""
-        decoder = get_decoder(self.model)
-        label_ids = {label: i for i, label in enumerate(self.labels)}
-        tags = np.full(scores.mask.shape, UNKNOWN_TAG, dtype=np.int64)
-        for row, eg in zip(tags, examples, strict=True):
-            if len(eg.predicted):
-                row[: len(eg.predicted)] = gold_tags(eg, label_ids)
-        known = torch.from_numpy(tags).to(scores.mask.device).unsqueeze(-1)
-        allowed = (known == torch.arange(decoder.n_tags, device=known.device)) | (known < 0)
-        losses = decoder.loss(scores.emissions, scores.mask, allowed)
-        # The loss of an empty doc is 0, and it is no post.
-        return losses.sum() / scores.mask.any(1).sum().clamp(min=1)
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
         """Score the predictions.
@@ -295,12 +233,17 @@ class MultimodalEntityRecognizer(TrainablePipe):
         with it, on copies: this is how plain `spacy evaluate` sees the pictures.
         """
         examples = list(examples)
-        if self.cfg["use_reference_images"]:
-            lacking = [i for i, eg in enumerate(examples) if lacks_image(eg)]
+        if self.use_reference_images:
+            # The model sees vectors alone: other pictures would change nothing here.
+            lacking = [
+                i
+                for i, eg in enumerate(examples)
+                if lacks_image(eg) and eg.reference._.image_vec is not None
+            ]
             shared = share_images(examples[i] for i in lacking)
             docs = [eg.predicted for eg in shared]
             for doc in docs:
-                self._remove_annotations(doc)
+                remove_entities(doc, key=self.spans_key, component=self.name)
             for start in range(0, len(docs), 128):
                 part = docs[start : start + 128]
                 self.set_annotations(part, self.predict(part))
@@ -308,17 +251,42 @@ class MultimodalEntityRecognizer(TrainablePipe):
                 examples[i] = eg
         return super().score(examples, **kwargs)
 
-    def _share_images(self, examples: Iterable[Example]) -> List[Example]:
-        return share_images(examples) if self.cfg["use_reference_images"] else list(examples)
+    def from_bytes(
+        self, bytes_data: bytes, *, exclude: Iterable[str] = ()
+    ) -> "MultimodalEntityRecognizer":
+        """Load labels and model. Settings stay those of the config.
 
-    def _remove_annotations(self, doc: Doc) -> None:
-        """Take back what this component set on a doc; what others set stays."""
-        ours = {(s.start, s.end, s.label) for s in doc.spans.get(self.cfg["spans_key"], [])}
-        kept = [e for e in doc.ents if (e.start, e.end, e.label) not in ours]
-        if not self.cfg["scores"]:
-            kept = []
-        blocked = [doc[t.i : t.i + 1] for t in doc if t.ent_iob == 3 and not t.ent_type]
-        doc.set_ents(kept, blocked=blocked, default="missing")
+        bytes_data (bytes): from `to_bytes`.
+        exclude (Iterable[str]): fields to leave out: "cfg", "vocab", "model".
+        RETURNS (MultimodalEntityRecognizer): this component.
+        """
+        super().from_bytes(bytes_data, exclude=tuple(exclude))
+        return self._forget_settings()
+
+    def from_disk(
+        self, path: Union[str, Path], *, exclude: Iterable[str] = ()
+    ) -> "MultimodalEntityRecognizer":
+        """Load labels and model from a folder. Settings stay those of the config.
+
+        path (Union[str, Path]): the folder.
+        exclude (Iterable[str]): fields to leave out: "cfg", "vocab", "model".
+        RETURNS (MultimodalEntityRecognizer): this component.
+        """
+        super().from_disk(path, exclude=tuple(exclude))
+        return self._forget_settings()
+
+    def _forget_settings(self) -> "MultimodalEntityRecognizer":
+        """Early versions saved their settings beside the labels, where they outdid the config."""
+        self.cfg = {"labels": self.cfg["labels"]}
+        return self
+
+    def _check_model(self) -> None:
+        """The model has no name to put into the error, the component has one."""
+        if not get_shim(self.model).is_built:
+            raise ValueError(Errors.M001.format(name=self.name))
+
+    def _share_images(self, examples: Iterable[Example]) -> List[Example]:
+        return share_images(examples) if self.use_reference_images else list(examples)
 
     def _add_new_labels(self, examples: Sequence[Example]) -> None:
         new = {e.label_ for eg in examples for e in eg.y.ents} - set(self.labels)
@@ -329,13 +297,3 @@ class MultimodalEntityRecognizer(TrainablePipe):
         self.cfg["labels"] = sorted(labels)
         if get_shim(self.model).is_built:
             self.model.attrs["resize_output"](self.model, self.labels)
-
-
-def _set_outside(doc: Doc, missing: Sequence[Tuple[int, int]], ents: Sequence[Span]) -> None:
-    """Mark as O what had no annotation and got no entity."""
-    inside = {i for ent in ents for i in range(ent.start, ent.end)}
-    outside = [
-        doc[i : i + 1] for start, end in missing for i in range(start, end) if i not in inside
-    ]
-    if outside:
-        doc.set_ents([], outside=outside, default="unmodified")

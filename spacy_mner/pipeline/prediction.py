@@ -1,6 +1,6 @@
 """From docs to predicted entities, their probabilities and the modality weights."""
 
-from typing import Iterable, List, NamedTuple, Optional, Sequence
+from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..models.tagger import get_decoder, get_tagger
 from ..models.types import Decoder, TaggerOutput
-from ..tags import Entity, entities_from_tags, preset_constraints
+from ..tags import Entity, entities_from_tags, preset_constraints, space_tokens, trim
 
 # Padded tokens of one forward pass: bounds memory when a post is very long.
 MAX_TOKENS = 8192
@@ -63,10 +63,14 @@ def _predict_batch(
         allowed = torch.from_numpy(constraints).to(output.mask.device)
     with torch.no_grad():
         tags = decoder.decode(output.emissions, output.mask, allowed).cpu().numpy()
+        spaces = [space_tokens(doc) for doc in docs]
         rows = [
-            list(entities_from_tags(row[: len(doc)])) for row, doc in zip(tags, docs, strict=True)
+            [trim(entity, space) for entity in entities_from_tags(row[: len(space)])]
+            for row, space in zip(tags, spaces, strict=True)
         ]
-        row_scores = _scores(decoder, output, rows, allowed) if scores else [None] * len(docs)
+        row_scores = (
+            _scores(decoder, output, rows, spaces, allowed) if scores else [None] * len(docs)
+        )
     row_weights: List[Optional[np.ndarray]] = [None] * len(docs)
     if weights and output.weights is not None:
         table = output.weights.float().cpu().numpy()
@@ -75,10 +79,26 @@ def _predict_batch(
 
 
 def _scores(
-    decoder: Decoder, output: TaggerOutput, rows: List[List[Entity]], allowed: Optional[Tensor]
+    decoder: Decoder,
+    output: TaggerOutput,
+    rows: List[List[Entity]],
+    spaces: List[np.ndarray],
+    allowed: Optional[Tensor],
 ) -> List[Optional[np.ndarray]]:
-    """The probability of each entity, one array a doc."""
-    spans = [(i, *entity) for i, row in enumerate(rows) for entity in row]
+    """The probability of each entity, one array a doc.
+
+    Spans that differ in the white space at their end are the same entity: their probabilities add up.
+    """
+    spans: List[Tuple[int, ...]] = []
+    firsts: List[int] = []
+    for i, (row, space) in enumerate(zip(rows, spaces, strict=True)):
+        for entity in row:
+            firsts.append(len(spans))
+            spans.append((i, *entity))
+            for end in range(entity.end, len(space)):
+                if not space[end]:
+                    break
+                spans.append((i, *entity._replace(end=end + 1)))
     if not spans:
         return [np.zeros(0, dtype=np.float32) for _ in rows]
     log_probs = decoder.span_log_probs(
@@ -87,10 +107,10 @@ def _scores(
         torch.tensor(spans, device=output.mask.device),
         allowed,
     )
+    probs = np.add.reduceat(log_probs.exp().float().cpu().numpy(), firsts)
     # Rounding may lift a certain entity above 1 by a few units in the last place.
-    probs = log_probs.exp().clamp(max=1.0).float().cpu().numpy()
     ends = np.cumsum([len(row) for row in rows])[:-1]
-    return list(np.split(probs, ends))
+    return list(np.split(probs.clip(max=1.0), ends))
 
 
 def _batches_of_tokens(order: Sequence[int], docs: Sequence[Doc]) -> Iterable[List[int]]:

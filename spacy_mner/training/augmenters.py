@@ -5,7 +5,7 @@ from typing import Callable, Iterator
 from spacy.language import Language
 from spacy.training import Example
 
-from .share_images import SHARED
+from ..pictures import copy_picture
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]
 
@@ -24,13 +24,8 @@ def keep_images(augmenter: Augmenter) -> Augmenter:
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
         for augmented in augmenter(nlp, example):
-            for new, old in (
-                (augmented.predicted, example.predicted),
-                (augmented.reference, example.reference),
-            ):
-                for name in SHARED:
-                    if new._.get(name) is None:
-                        new._.set(name, old._.get(name))
+            copy_picture(example.predicted, augmented.predicted)
+            copy_picture(example.reference, augmented.reference)
             yield augmented
 
     return augment

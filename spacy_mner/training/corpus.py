@@ -9,10 +9,9 @@ from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
 from ..errors import Errors
-from ..evaluation.ablation import CONDITIONS, Condition, with_pictures
 from ..extensions import set_extensions
+from ..pictures import CONDITIONS, Condition, copy_picture, share_images, with_pictures
 from .augmenters import keep_images
-from .share_images import SHARED, share_images
 
 
 def create_corpus_v1(
@@ -114,6 +113,5 @@ class _PictureCorpus(Corpus):
 
 def _with_image(example: Example, doc: Doc) -> Example:
     if example.reference is not doc:
-        for name in SHARED:
-            example.reference._.set(name, doc._.get(name))
+        copy_picture(doc, example.reference)
     return example

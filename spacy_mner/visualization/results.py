@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional
 
 from ..errors import Errors
-from ..evaluation.ablation import CONDITIONS
+from ..pictures import CONDITIONS
 
 # What the report cannot do without.
 _REQUIRED = ("images", "n_posts", "n_entities", "ents_f", "ents_seg_f", "with_image")

@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 import spacy_mner.cli  # noqa: F401 (attaches the commands)
 from spacy_mner.cli.debug import debug_mner
 from spacy_mner.extensions import set_extensions
-from spacy_mner.training.inspect_data import inspect_data
-from spacy_mner.training.inspect_findings import judge_coverage, judge_trial
-from spacy_mner.training.inspect_model import choose_examples, try_out
-from spacy_mner.training.inspect_pictures import inspect_pictures, types_by_presence
-from spacy_mner.training.inspect_vectors import inspect_coverage
+from spacy_mner.inspection.data import inspect_data
+from spacy_mner.inspection.findings import judge_coverage, judge_trial
+from spacy_mner.inspection.model import choose_examples, try_out
+from spacy_mner.inspection.pictures import inspect_pictures, types_by_presence
+from spacy_mner.inspection.vectors import inspect_coverage
 
 CONFIG = Path(__file__).parents[2] / "configs" / "mner.cfg"
 SMALL = {
@@ -337,6 +337,30 @@ def test_another_component_fails(debug, tmp_path):
     assert codes(result) == [("error", "M086")]
     assert "tests_always_fails did" in result["findings"][0]["message"]
     assert result["components"]["mner"]["trial"] is None
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "settings", "expected"),
+    [
+        (["mner", "entity_ruler"], {}, ["MW090"]),
+        (["mner", "ner"], {}, ["MW090"]),
+        (["entity_ruler", "mner"], {}, []),
+        (["mner", "entity_ruler"], {"scorer": None}, []),
+        (["mner", "sentencizer"], {}, []),
+    ],
+    ids=["ruler after", "ner after", "ruler before", "no scorer", "scores no entities"],
+)
+def test_a_later_component_that_scores_entities(debug, tmp_path, pipeline, settings, expected):
+    (other,) = set(pipeline) - {"mner"}
+    config = load_config(CONFIG, interpolate=False)
+    config["nlp"]["pipeline"] = pipeline
+    config["components"][other] = {"factory": other, **settings}
+    config.to_disk(tmp_path / "config.cfg")
+    result = debug(config=tmp_path / "config.cfg")
+    assert [code for _, code in codes(result) if code == "MW090"] == expected
+    if expected:
+        (message,) = [f["message"] for f in result["findings"] if "[MW090]" in f["message"]]
+        assert f"'{other}' comes after 'mner'" in message
 
 
 def test_with_a_shared_tok2vec_and_spacys_reader(debug, tmp_path):

@@ -1,5 +1,6 @@
 import os
 import pickle
+import re
 import subprocess
 import sys
 import textwrap
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
+from spacy.vectors import Vectors
 
 from spacy_mner.images.reading import read_rgb
 from spacy_mner.images.store import FeatureStoreWriter
@@ -223,6 +225,24 @@ def test_store_is_looked_up_first(nlp, tmp_path):
     assert pickle.loads(pickle.dumps(pipe)).store_path == tmp_path / "s"
 
 
+@pytest.mark.parametrize("stream", [True, False], ids=["pipe", "call"])
+def test_ids_that_the_store_does_not_hold_are_counted(nlp, tmp_path, stream):
+    encoder = MeanColour()
+    with FeatureStoreWriter(tmp_path / "s", encoder=encoder) as writer:
+        writer.add("known", np.array([1.0, 2.0, 3.0]))
+    pipe = ImageEncoderPipe("image_encoder", encoder, store=tmp_path / "s")
+    docs = make_docs(nlp, [None, None, None, colour(4), None])
+    for doc, id_ in zip(docs, ["known", "gone", "lost", "fresh", None], strict=True):
+        doc._.image_id = id_
+    run = (lambda: list(pipe.pipe(docs, batch_size=2))) if stream else (lambda: pipe(docs[1]))
+    with pytest.warns(UserWarning, match="MW023") as caught:
+        run()
+    assert len(caught) == 1
+    n = 2 if stream else 1
+    assert re.search(f"{n} posts have an image id .* first id: 'gone'", str(caught[0].message))
+    assert docs[1]._.image_vec is None
+
+
 def test_store_of_another_encoder_is_refused(nlp, tmp_path):
     FeatureStoreWriter(tmp_path / "s", encoder=EncoderInfo("other", 3)).close()
     pipe = ImageEncoderPipe("image_encoder", MeanColour(), store=tmp_path / "s")
@@ -309,6 +329,53 @@ def test_captions_use_the_vectors_of_the_pipeline(nlp, tmp_path):
     np.testing.assert_array_equal(found._.image_vec, vector)
     with pytest.warns(UserWarning, match=r"MW020.*M036"):
         assert loaded(make_docs(loaded, ["a cat"])[0])._.image_vec is None
+
+
+def captions_pipeline(vectors):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("image_encoder", config={"encoder": {"@image_encoders": "captions"}})
+    for word, vector in vectors.items():
+        nlp.vocab.set_vector(word, np.asarray(vector, dtype="float32"))
+    return nlp
+
+
+def encode_caption(nlp, caption):
+    return nlp(make_docs(nlp, [caption])[0])._.image_vec.tolist()
+
+
+def test_captions_check_the_vectors_when_they_are_used(tmp_path):
+    nlp = captions_pipeline({"dog": [1, 2]})
+    nlp.to_disk(tmp_path / "nlp")
+    # The vectors come after loading.
+    late = spacy.load(tmp_path / "nlp", exclude=["vocab"])
+    late.vocab.vectors = nlp.vocab.vectors
+    assert encode_caption(late, "a dog") == [1, 2]
+    # Others than those that the vectors of the data were made with are refused, once a picture comes.
+    other = spacy.load(tmp_path / "nlp")
+    other.vocab.set_vector("dog", np.asarray([3, 4], dtype="float32"))
+    assert other("no picture")._.image_vec is None
+    with pytest.raises(ValueError, match=r"M028.*vectors: .*, not "):
+        encode_caption(other, "a dog")
+    # Without any vectors the encoder itself says what is missing.
+    none = spacy.load(tmp_path / "nlp", exclude=["vocab"])
+    with pytest.raises(ValueError, match="M035"):
+        encode_caption(none, "a dog")
+    # What was not used yet is still the saved encoder when it is saved again.
+    unused = spacy.load(tmp_path / "nlp", exclude=["vocab"])
+    unused.to_disk(tmp_path / "again")
+    saved = [(tmp_path / name / "image_encoder" / "cfg").read_text() for name in ("nlp", "again")]
+    assert saved[0] == saved[1]
+
+
+def test_sourced_captions_use_the_vectors_of_their_pipeline():
+    source = captions_pipeline({"dog": [1, 2]})
+    nlp = spacy.blank("en")
+    nlp.vocab.set_vector("dog", np.asarray([3, 4], dtype="float32"))
+    with pytest.warns(UserWarning, match="W113"):
+        nlp.add_pipe("image_encoder", source=source)
+    assert encode_caption(nlp, "a dog") == [3, 4]
+    nlp.vocab.vectors = Vectors(data=np.ones((1, 2), "float32"), keys=["dog"])
+    assert encode_caption(nlp, "a dog") == [1, 1]
 
 
 @needs_weights

@@ -10,7 +10,7 @@ from thinc.api import Adam
 
 from spacy_mner.models.tagger import get_tagger
 from spacy_mner.pipeline.mner import MultimodalEntityRecognizer
-from spacy_mner.tags import bio_tags
+from spacy_mner.tags import bio_tags, preset_constraints
 
 from .builders import (
     IMAGE_WIDTH,
@@ -231,6 +231,24 @@ def test_uninitialized_is_an_error():
         nlp("Ann met Bob")
 
 
+def test_errors_name_the_component():
+    nlp = blank()
+    nlp.add_pipe("mner", name="people", config={"model": model_config()})
+    egs = make_examples(nlp)
+    pipe = nlp.get_pipe("people")
+    for call in (
+        lambda: nlp("Ann met Bob"),
+        lambda: list(nlp.pipe(["Ann met Bob"])),
+        lambda: pipe.update(egs),
+        lambda: pipe.score([*egs, Example(nlp.make_doc("Ann met Bob"), egs[0].reference)]),
+    ):
+        with pytest.raises(ValueError, match=r"M001.*'people'"):
+            call()
+    without = [make_example(nlp, "nobody is here", "O O O", image=picture())]
+    with pytest.raises(ValueError, match=r"M002.*'people'.*components\.people"):
+        nlp.initialize(lambda: without)
+
+
 def test_add_label_before_initialize():
     nlp = make_nlp(initialize=False)
     pipe = nlp.get_pipe("mner")
@@ -342,10 +360,66 @@ def test_entities_do_not_cross_sentences(trained):
     assert (0, 2) not in ends
 
 
-def test_no_entity_begins_on_white_space(trained):
-    doc = trained(Doc(trained.vocab, words=["\n", "Ann", "met", "Bob", "  "]))
-    assert not doc[0].ent_type
-    assert ("Bob", "PER") in [(ent.text.strip(), ent.label_) for ent in doc.ents]
+def prefer_inside(nlp, label: str) -> None:
+    """Make the model want to go on with every entity of a type."""
+    pipe = nlp.get_pipe("mner")
+    tag = 2 + 2 * pipe.labels.index(label)
+    decoder = pipe.model.shims[0].module.decoder
+    decoder.emissions.bias.data[tag] += 20.0
+
+
+def test_no_entity_begins_or_ends_on_white_space():
+    nlp = make_nlp()
+    train(nlp, make_examples(nlp), steps=40)
+    prefer_inside(nlp, "PER")
+    doc = nlp(Doc(nlp.vocab, words=["\n", "Ann", "  ", "Bob", "\t", "  "]))
+    assert entities(doc) == [("Ann    Bob", "PER")]
+    assert [token.ent_iob_ for token in doc] == ["O", "B", "I", "I", "O", "O"]
+    assert doc.spans["mner"][0].end == 4
+
+
+@pytest.mark.parametrize("boundary", [None, 3])
+def test_score_of_an_entity_before_white_space_counts_every_reading(boundary):
+    """That the CRF ends it before, on, or after the white space comes to the same entity."""
+    nlp = make_nlp()
+    train(nlp, make_examples(nlp), steps=12)
+    nlp.get_pipe("mner").model.shims[0].module.decoder.emissions.bias.data[2::2] += 3.0
+
+    def make() -> Doc:
+        doc = Doc(nlp.vocab, words=["Ann", "\t", "  ", "\n", "in"])
+        if boundary is not None:
+            doc[boundary].is_sent_start = True
+        return doc
+
+    doc = nlp(make())
+    (ent,) = [ent for ent in doc.ents if ent.start == 0]
+    assert ent.text == "Ann"
+    pipe = nlp.get_pipe("mner")
+    expected = sum(
+        brute_force_span_probability(pipe, make(), Span(doc, 0, end, ent.label_))
+        for end in range(1, 5)
+    )
+    alone = brute_force_span_probability(pipe, make(), Span(doc, 0, 1, ent.label_))
+    assert ent._.score == pytest.approx(expected, abs=1e-4)
+    assert ent._.score > alone + 0.01
+
+
+def test_entities_with_white_space_at_their_borders_are_learnt():
+    """spaCy's `ner` refuses them (E024): the name without the white space is what is learnt."""
+    nlp = make_nlp()
+    words = ["hi", "  ", "Ann", "\n", "there"]
+    predicted = Doc(nlp.vocab, words=words)
+    reference = Doc(nlp.vocab, words=words, ents=["O", "B-PER", "I-PER", "I-PER", "O"])
+    losses = train(nlp, [Example(predicted, reference)], steps=30)
+    assert losses[-1] < 0.1
+    assert entities(nlp(predicted.copy())) == [("Ann", "PER")]
+
+
+def test_the_loss_of_an_unknown_label_is_an_error(trained):
+    eg = make_example(trained, "Ann met Bob", "B-PER O B-DOG")
+    pipe = trained.get_pipe("mner")
+    with pytest.raises(ValueError, match=r"M012.*'DOG'.*LOC, ORG, PER"):
+        pipe.get_loss([eg], pipe.model.predict([eg.predicted]))
 
 
 # Partial annotation
@@ -466,7 +540,7 @@ def test_predict_changes_no_doc(trained):
 
 
 def brute_force_span_probability(pipe: MultimodalEntityRecognizer, doc: Doc, span: Span) -> float:
-    """The share of all legal tag sequences that hold exactly this entity."""
+    """The share of all legal and allowed tag sequences that hold exactly this entity."""
     output = pipe.model.predict([doc])
     scores = output.emissions[0].detach().numpy().astype("float64")
     crf = pipe.model.shims[0].module.decoder.crf.crf
@@ -475,13 +549,14 @@ def brute_force_span_probability(pipe: MultimodalEntityRecognizer, doc: Doc, spa
     moves = state["transitions"]
     tags = bio_tags(pipe.labels)
     begin = tags.index(f"B-{span.label_}")
+    allowed = preset_constraints([doc], len(doc), len(tags))
     total = wanted = 0.0
     for path in itertools.product(range(len(tags)), repeat=len(doc)):
         legal = all(
             t % 2 == 1 or t == 0 or (i > 0 and path[i - 1] in (t, t - 1))
             for i, t in enumerate(path)
         )
-        if not legal:
+        if not legal or (allowed is not None and not allowed[0, range(len(doc)), path].all()):
             continue
         score = start[path[0]] + end[path[-1]] + sum(scores[i, t] for i, t in enumerate(path))
         score += sum(moves[a, b] for a, b in itertools.pairwise(path))
@@ -520,8 +595,11 @@ def test_scores_stand_in_the_span_group(trained):
 
 def test_scores_can_be_switched_off_and_renamed():
     nlp = make_nlp(scores=False)
+    train(nlp, make_examples(nlp), steps=40)
     doc = nlp("Ann met Bob in Oslo")
-    assert "mner" not in doc.spans
+    assert list(doc.spans["mner"]) == list(doc.ents)
+    assert "scores" not in doc.spans["mner"].attrs
+    assert [ent._.score for ent in doc.ents] == [None] * 3
     nlp = make_nlp(spans_key="entities")
     assert "entities" in nlp("Ann met Bob in Oslo").spans
 
@@ -641,8 +719,6 @@ def test_evaluate_leaves_the_docs_untouched(ambiguous):
 def test_reference_pictures_can_be_ignored(ambiguous):
     nlp = make_nlp(initialize=False, use_reference_images=False)
     nlp.get_pipe("mner").from_bytes(ambiguous.get_pipe("mner").to_bytes())
-    # The flag belongs to the saved component.
-    nlp.get_pipe("mner").cfg["use_reference_images"] = False
     assert nlp.evaluate(without_pictures(ambiguous_examples(nlp)))["ents_f"] == 0.5
 
 

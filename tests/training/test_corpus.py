@@ -54,6 +54,15 @@ def test_pictures_are_on_the_predicted_docs(nlp, path):
     assert not any(eg.predicted.ents for eg in egs)
 
 
+def test_pictures_that_are_not_encoded_yet(nlp, tmp_path):
+    """`image_encoder` as an annotating component finds them on the predicted docs."""
+    doc = Doc(nlp.vocab, words=["Ann", "met", "Bob"], ents=["B-PER", "O", "B-PER"])
+    doc._.image, doc._.image_id = "ann.jpg", "ann"
+    DocBin(store_user_data=True, docs=[doc]).to_disk(tmp_path / "posts.spacy")
+    (eg,) = create_corpus_v1(tmp_path / "posts.spacy")(nlp)
+    assert (eg.predicted._.image, eg.predicted._.image_id) == ("ann.jpg", "ann")
+
+
 def test_sentences_have_the_picture_of_their_post(nlp, path):
     egs = list(create_corpus_v1(path, max_length=6)(nlp))
     assert [len(eg.reference) for eg in egs] == [4, 4, 3, 2, 2]

@@ -15,7 +15,7 @@ from torch import nn
 from ..models.tagger import get_shim, get_tagger
 from ..models.types import State
 from ..pipeline.mner import MultimodalEntityRecognizer
-from .inspect_pictures import raw_picture
+from .pictures import raw_picture
 
 TOK2VEC = "tok2vec"
 EVIDENCE = "evidence"

@@ -7,7 +7,7 @@ from typing import Dict, Hashable, List, Sequence
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from .inspect_pictures import PictureReport, inspect_pictures, picture_key
+from .pictures import PictureReport, inspect_pictures, picture_key
 
 # How many posts or entities are quoted where something looks wrong.
 N_QUOTED = 3
@@ -70,7 +70,7 @@ def inspect_data(train: Sequence[Example], dev: Sequence[Example]) -> DataReport
     """Count what the examples of a training and a dev corpus hold.
 
     train, dev (Sequence[Example]): as a reader yields them. They are left as they are.
-    RETURNS (DataReport): plain counts, without judgement: see `inspect_findings`.
+    RETURNS (DataReport): plain counts, without judgement: see `findings`.
     """
     train_keys = [picture_key(eg.reference) for eg in train]
     dev_keys = [picture_key(eg.reference) for eg in dev]

@@ -5,7 +5,7 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from spacy_mner.extensions import set_extensions
-from spacy_mner.training.share_images import lacks_image, share_images
+from spacy_mner.pictures import lacks_image, share_images
 
 set_extensions()
 VOCAB = Vocab()
@@ -15,7 +15,7 @@ VECTOR = np.arange(4, dtype="float32")
 def make_example(predicted=None, reference=VECTOR):
     x, y = Doc(VOCAB, words=["a", "b"]), Doc(VOCAB, words=["a", "b"], ents=["B-PER", "O"])
     x._.image_vec, y._.image_vec = predicted, reference
-    y._.image_id = "id"
+    y._.image_id = None if reference is None else "id"
     return Example(x, y)
 
 
@@ -47,6 +47,27 @@ def test_nothing_to_share(predicted, reference):
     assert not lacks_image(eg)
     assert share_images([eg])[0] is eg
     assert eg.predicted._.image_vec is predicted
+
+
+@pytest.mark.parametrize(("name", "value"), [("image", "a.jpg"), ("image_id", "a")])
+def test_a_picture_that_is_not_encoded_yet_is_shared(name, value):
+    """For a component `image_encoder` that reads the file, or looks the id up."""
+    eg = make_example(reference=None)
+    eg.reference._.set(name, value)
+    assert lacks_image(eg)
+    (shared,) = share_images([eg])
+    assert shared.predicted._.get(name) == value
+    assert eg.predicted._.get(name) is None
+    assert not lacks_image(shared)
+
+
+def test_what_the_predicted_doc_knows_stays():
+    eg = make_example()
+    eg.predicted._.image = "mine.jpg"
+    eg.reference._.image = "theirs.jpg"
+    (shared,) = share_images([eg])
+    assert shared.predicted._.image == "mine.jpg"
+    assert shared.predicted._.image_vec is VECTOR
 
 
 def test_annotation_of_the_predicted_doc_is_kept():

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Iterator, List, Optional
 
+from spacy.language import Language
+
 from ..errors import Errors, Warnings
-from .inspect_data import N_QUOTED, DataReport, PartReport
-from .inspect_model import TrialReport
-from .inspect_pictures import PictureReport
-from .inspect_vectors import CoverageReport
+from .data import N_QUOTED, DataReport, PartReport
+from .model import TrialReport
+from .pictures import PictureReport
+from .vectors import CoverageReport
 
 ERROR, WARNING = "error", "warning"
 
@@ -92,6 +94,24 @@ def judge_trial(name: str, trial: TrialReport, *, pictures: bool) -> List[Findin
     return findings
 
 
+def judge_scorers(nlp: Language, name: str) -> List[Finding]:
+    """Findings about components whose figures take the place of the component's own.
+
+    spaCy's `Scorer` asks one component after the other; the last that says `ents_f` is believed.
+
+    nlp (Language): the pipeline.
+    name (str): of the component.
+    """
+    after = nlp.pipe_names[nlp.pipe_names.index(name) + 1 :]
+    return [
+        _warn(Warnings.MW090.format(name=name, other=other))
+        for other in after
+        if "ents_f" in nlp.get_pipe_meta(other).scores
+        and getattr(nlp.get_pipe(other), "scorer", None) is not None
+        and nlp.get_pipe_meta(other).factory != nlp.get_pipe_meta(name).factory
+    ]
+
+
 def _judge_part(name: str, part: PartReport) -> Iterator[Finding]:
     if not part.posts:
         yield Finding(ERROR, Errors.M080.format(part=name))
@@ -99,7 +119,11 @@ def _judge_part(name: str, part: PartReport) -> Iterator[Finding]:
     if part.unannotated and part.entities:
         yield _warn(Warnings.MW083.format(n=part.unannotated, part=name))
     for found, what, then in (
-        (part.space, "white space", "The component never begins an entity on white space."),
+        (
+            part.space,
+            "white space",
+            "It is left out in training, and no entity is predicted with it.",
+        ),
         (part.punct, "punctuation", "That is right where it belongs to the name (Yahoo!)."),
     ):
         if found:

@@ -8,8 +8,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from spacy_mner.evaluation.ablation import derange, has_picture, with_pictures
 from spacy_mner.extensions import set_extensions
+from spacy_mner.pictures import derange, has_picture, with_pictures
 
 set_extensions()
 VOCAB = Vocab()
@@ -97,6 +97,20 @@ def test_pictures_that_are_not_encoded_yet():
     names = [copy.predicted._.image for copy in copies]
     assert sorted(names) == ["0.jpg", "1.jpg", "2.jpg"]
     assert all(name != f"{i}.jpg" for i, name in enumerate(names))
+
+
+def test_ids_alone_are_exchanged_apart_from_pictures():
+    """The id of a lost picture is a name: its post must not get a picture by the exchange."""
+    examples = make_examples(8, without=range(4))
+    for i in range(4):
+        examples[i].reference._.image_id = f"lost{i}"
+        assert not has_picture(examples[i].reference)
+    copies = with_pictures(examples, "shuffled")
+    for i, copy in enumerate(copies):
+        assert (copy.predicted._.image_vec is None) == (i < 4)
+        assert copy.predicted._.image_id.startswith("lost") == (i < 4)
+        assert copy.predicted._.image_id != examples[i].reference._.image_id
+    assert len({copy.predicted._.image_id for copy in copies}) == 8
 
 
 def test_unknown_condition():

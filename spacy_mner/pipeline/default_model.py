@@ -1,0 +1,46 @@
+"""The model that `nlp.add_pipe("mner")` builds where the config says nothing else."""
+
+from thinc.api import Config
+
+DEFAULT_MODEL_CONFIG = """
+[model]
+@architectures = "spacy_mner.MultimodalTagger.v1"
+width = 150
+tok2vec = null
+
+[model.modalities]
+
+[model.modalities.word]
+@architectures = "spacy_mner.WordVectors.v1"
+unknown = "zero"
+trainable = true
+shape_width = 10
+word_dropout = 0.1
+dropout = 0.25
+
+[model.modalities.char]
+@architectures = "spacy_mner.CharBiLSTM.v1"
+embed_width = 30
+hidden_width = 50
+dropout = 0.25
+
+[model.modalities.image]
+@architectures = "spacy_mner.ImageVectors.v1"
+rank = 32
+dropout = 0.25
+
+[model.post_dropout]
+image = 0.3
+
+[model.fusion]
+@architectures = "spacy_mner.ModalityAttention.v1"
+squash = "sigmoid"
+
+[model.encoder]
+@architectures = "spacy_mner.BiLSTM.v1"
+hidden_width = 100
+
+[model.decoder]
+@architectures = "spacy_mner.CRF.v1"
+"""
+DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
