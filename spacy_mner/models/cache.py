@@ -1,6 +1,6 @@
 """A bounded cache of what depends on the word form alone."""
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Tuple
 
 from spacy.vectors import Vectors
 from torch import Tensor
@@ -26,7 +26,7 @@ class FormCache:
         """Forget everything."""
         self._slots: Dict[int, int] = {}
         self._tables: Dict[str, Tensor] = {}
-        self._vectors: Optional[Vectors] = None
+        self._vectors: Any = None
         self._content: Tuple[Any, int] = (None, 0)
 
     def look_up(self, forms: List[int], vectors: Vectors) -> Tuple[List[int], List[int]]:
@@ -66,7 +66,7 @@ class FormCache:
             self._tables[name][slots] = value
         return self._tables
 
-    def _knows(self, vectors: Vectors) -> bool:
+    def _knows(self, vectors: Any) -> bool:
         """Whether it is the same table, and no word was added to it."""
         data, n_keys = self._content
         return vectors is self._vectors and vectors.data is data and len(vectors.key2row) == n_keys
