@@ -286,3 +286,39 @@ class Errors(metaclass=_WithCodes):
         "'{name}' is frozen ([training] frozen_components), so there is nothing to train. Remove it "
         "from there."
     )
+
+    # Experiments: M100-M119
+    M100 = (
+        "The two systems were not scored on the same posts: {problem}. Score both on the same data "
+        "file, in the same order."
+    )
+    M101 = (
+        "There is no row '{name}'. Rows of the paper: {paper}. More rows: {more}. Or: all, paper."
+    )
+    M102 = "The setting '{path}' cannot be changed: the config has no section '{section}'."
+    M103 = (
+        "'{path}' holds no pipeline and no result of a run. Give a trained pipeline, a run's JSON file "
+        "(metrics/…/runs/ROW/seed-0.json), or a folder of either, one a seed."
+    )
+    M104 = (
+        "'{path}' is not the result of a run: {problem}. Delete it and run the command again, or give "
+        "another file."
+    )
+    M105 = (
+        "Nothing to split: '{path}' has {n} posts, of which {fraction} would be {dev}. Both parts need "
+        "at least one post."
+    )
+    M106 = "No post of '{path}' has the id '{id}'. The first ids: {known}."
+    M107 = (
+        "The pipeline '{model}' has no modality weights: its fusion is not a modality attention. Train it "
+        "with spacy_mner.ModalityAttention.v1 (in Table 1: the row wcv-attention)."
+    )
+    M108 = (
+        "Drawing needs matplotlib, which is not installed. Install it with: "
+        'pip install "spacy-mner[plots]"'
+    )
+    M109 = "'{path}' cannot be read as a file of captions or tags: {problem}."
+    M110 = (
+        "The pipeline ({pipes}) has no component 'mner'. Train one with configs/mner.cfg or "
+        "configs/paper.cfg."
+    )
