@@ -89,9 +89,9 @@ def _compare(a: np.ndarray, b: np.ndarray, n_samples: int, rng: np.random.Genera
     exchanged = np.concatenate([_randomise(a, b, n, rng) for n in _chunks(n_samples)])
     low, high = np.percentile(drawn, [2.5, 97.5]).tolist()
     # One is added to both counts, so that no p is 0: the observation is one of the draws.
-    tail = min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))
+    tail = min(int(np.sum(drawn <= 0)), int(np.sum(drawn >= 0)))
     # Rounding must not make an exchange that changes nothing look smaller than the observation.
-    extreme = np.count_nonzero(np.abs(exchanged) >= abs(observed) - 1e-12)
+    extreme = int(np.sum(np.abs(exchanged) >= abs(observed) - 1e-12))
     return Difference(
         a=100 * f_a,
         b=100 * f_b,

@@ -132,7 +132,7 @@ def test_early_stopping_scores_the_chosen_weights(trial, small, tmp_path):
 
 
 def test_split_needs_posts_on_both_sides(small, tmp_path):
-    with pytest.raises(ValueError, match="M105.*60 posts, of which 0.001 would be 0"):
+    with pytest.raises(ValueError, match=r"M105.*60 posts, of which 0.001 would be 0"):
         split_train(small.train, tmp_path, 0.001)
 
 
@@ -250,5 +250,5 @@ def test_thin_vectors_are_nested_and_seeded(small):
         np.testing.assert_array_equal(thin.data[row], vectors.data[vectors.key2row[key]])
     assert vectors.n_keys == n
     for keep in (0, 1.5):
-        with pytest.raises(ValueError, match="M011.*keep"):
+        with pytest.raises(ValueError, match=r"M011.*keep"):
             thin_vectors(vectors, keep)
