@@ -90,7 +90,9 @@ def print_table(msg: Printer, table: Table) -> None:
     block = table.to_block()
     aligns = ["l" if i in block["text_columns"] else "r" for i in range(len(table.header))]
     header = [name.strip() for name in table.full_header()]
-    msg.table(block["rows"], header=header, aligns=aligns, divider=True, title=table.title)
+    msg.table(
+        block["rows"], header=header, aligns=aligns, divider=True, title=table.title, max_col=80
+    )
 
 
 def report_progress(msg: Printer, name: str, results: Sequence[Result]) -> None:

@@ -84,7 +84,7 @@ def ablate(
     files = write_outputs(
         output_dir,
         "ablate",
-        f"What each modality is worth: {model}",
+        f"What each modality is worth: {model.name}",
         tables={"ablate": table},
         command=command,
     )

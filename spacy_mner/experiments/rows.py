@@ -37,7 +37,7 @@ class Row:
 
     name (str): what the row is called on the command line.
     title (str): what the table calls it.
-    modalities (str): "W + C + V".
+    modalities (str): "W+C+V".
     settings (Mapping[str, Any]): changes of the config: dotted path -> value, a whole block, or None to
         take a modality away.
     config (str): "paper" or "mner": the config that is changed.
@@ -75,7 +75,7 @@ PAPER_ROWS: Tuple[Row, ...] = (
     Row(
         "wc-multitask",
         "CharCNN, multi-task (Aguilar et al. 2017)",
-        "W + C",
+        "W+C",
         {**NO_IMAGE, **CONCAT, **CHAR_CNN, **MULTITASK},
         images="off",
         paper=(45.9, 48.9, 47.4, 74.0, 61.7, 67.3),
@@ -83,7 +83,7 @@ PAPER_ROWS: Tuple[Row, ...] = (
     Row(
         "wc-charcnn",
         "CharCNN (Ma and Hovy 2016)",
-        "W + C",
+        "W+C",
         {**NO_IMAGE, **CONCAT, **CHAR_CNN},
         images="off",
         paper=(46.0, 51.9, 48.7, 76.8, 61.0, 68.0),
@@ -91,7 +91,7 @@ PAPER_ROWS: Tuple[Row, ...] = (
     Row(
         "wc-concat",
         "Bi-CharLSTM (Lample et al. 2016)",
-        "W + C",
+        "W+C",
         {**NO_IMAGE, **CONCAT},
         images="off",
         paper=(47.7, 49.9, 48.8, 74.4, 63.3, 68.4),
@@ -99,7 +99,7 @@ PAPER_ROWS: Tuple[Row, ...] = (
     Row(
         "wc-attention",
         "Bi-CharLSTM, modality attention",
-        "W + C",
+        "W+C",
         NO_IMAGE,
         images="off",
         paper=(49.4, 51.7, 50.5, 75.7, 63.3, 68.9),
@@ -107,14 +107,14 @@ PAPER_ROWS: Tuple[Row, ...] = (
     Row(
         "wcv-concat",
         "Bi-CharLSTM + picture",
-        "W + C + V",
+        "W+C+V",
         CONCAT,
         paper=(50.5, 52.3, 51.4, 71.9, 66.5, 69.1),
     ),
     Row(
         "wcv-attention",
         "Bi-CharLSTM + picture, modality attention",
-        "W + C + V",
+        "W+C+V",
         paper=(48.7, 58.7, 52.4, 77.4, 60.6, 68.0),
     ),
 )
@@ -122,21 +122,26 @@ PAPER_ROWS: Tuple[Row, ...] = (
 MORE_ROWS: Tuple[Row, ...] = (
     Row(
         "wcv-attention-shuffled",
-        "… trained and scored with the pictures of other posts",
-        "W + C + V",
+        "Modality attention, pictures of other posts",
+        "W+C+V",
         images="shuffled",
     ),
-    Row("wcv-attention-tanh", "… tanh in Eq. 4", "W + C + V", {f"{FUSION}.squash": "tanh"}),
+    Row(
+        "wcv-attention-tanh",
+        "Modality attention, tanh in Eq. 4",
+        "W+C+V",
+        {f"{FUSION}.squash": "tanh"},
+    ),
     Row(
         "wcv-attention-none",
-        "… nothing before the softmax in Eq. 4",
-        "W + C + V",
+        "Modality attention, no sigmoid in Eq. 4",
+        "W+C+V",
         {f"{FUSION}.squash": "none"},
     ),
     Row(
         "wcv-initial",
-        "Modality attention (W + C), picture as the initial state (§3.1)",
-        "W + C + V",
+        "Modality attention of W+C, picture as initial state (§3.1)",
+        "W+C+V",
         {
             **NO_IMAGE,
             f"{MODEL}.initial_state": {
@@ -149,16 +154,16 @@ MORE_ROWS: Tuple[Row, ...] = (
     ),
     Row(
         "wcv-attention-lstm",
-        "… standard LSTM instead of Eq. 1",
-        "W + C + V",
+        "Modality attention, standard LSTM for Eq. 1",
+        "W+C+V",
         {f"{MODEL}.encoder": {"@architectures": "spacy_mner.BiLSTM.v1", "hidden_width": 100}},
     ),
-    Row("recommended", "Recommended profile", "W + C + V", config="mner"),
-    Row("recommended-text", "Recommended profile, text alone", "W + C", NO_IMAGE, "mner", "off"),
+    Row("recommended", "Recommended profile", "W+C+V", config="mner"),
+    Row("recommended-text", "Recommended profile, text alone", "W+C", NO_IMAGE, "mner", "off"),
     Row(
         "recommended-shuffled",
         "Recommended profile, pictures of other posts",
-        "W + C + V",
+        "W+C+V",
         config="mner",
         images="shuffled",
     ),

@@ -131,7 +131,8 @@ def run_trial(
             shutil.move(folder / "best", model_dir)
         # In one line: six numbers for each post.
         write_json(output, result, indent=0)
-    return result
+    # As every later call reads it: JSON rounds floats.
+    return read_result(output)
 
 
 def identify(trial: Trial, data: Data) -> Dict[str, Any]:

@@ -24,14 +24,14 @@ def table1(runs: Mapping[str, Sequence[Result]]) -> Table:
     first_more = next((i for i, row in enumerate(rows) if row.name in more), None)
     return Table(
         title="Table 1: modalities and fusions",
-        header=["", "Model", *PRF, *PRF, "F1", "Weights", "s"],
-        groups=[("", 2), ("Typed", 3), ("Segmentation", 3), ("Macro", 1), ("Size, time", 2)],
+        header=["", "Model", *PRF, *PRF, "F1", "Weights", "Seconds"],
+        groups=[("", 2), ("Typed", 3), ("Segmentation", 3), ("Macro", 1), ("", 2)],
         rows=[_table1_row(row, runs[row.name]) for row in rows],
         breaks=[] if not first_more else [first_more],
         note=(
             f"{MICRO} Macro: mean of the types' F1. W: words, C: characters, V: picture. "
-            f"{_seeds(runs)} Weights: parameters that are trained; s: seconds of training, one run "
-            "on the machine at hand."
+            f"{_seeds(runs)} Weights: parameters that are trained. Seconds: of training, the mean of "
+            "the runs on the machine at hand."
         ),
     )
 

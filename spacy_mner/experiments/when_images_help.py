@@ -125,9 +125,9 @@ def counts_table(posts: Sequence[ChangedPost], examples: Sequence[Example]) -> T
     rows: List[Sequence[Cell]] = []
     for label in sorted({*gold, *(label for label, _, _ in counts)}):
         cells = [counts[label, kind, is_gold] for is_gold in (True, False) for kind in KINDS]
-        rows.append([label, gold[label], *cells, _signed(cells)])
+        rows.append([label, gold[label], *cells, _net(cells)])
     sums = [sum(int(row[i]) for row in rows) for i in range(1, 6)]  # type: ignore[arg-type]
-    rows.append(["all", *sums, _signed(sums[1:])])
+    rows.append(["all", *sums, _net(sums[1:])])
     return Table(
         title="Entities that the picture fixes and breaks",
         header=["type", "gold", "found", "lost", "avoided", "made", "net"],
@@ -222,7 +222,6 @@ def _to_chars(doc: Doc, spans: Iterable[Span]) -> List[Dict[str, Any]]:
     return found
 
 
-def _signed(cells: Sequence[int]) -> str:
+def _net(cells: Sequence[int]) -> int:
     found, lost, avoided, made = cells
-    net = found + avoided - lost - made
-    return f"{net:+d}".replace("-", "−") if net else "0"
+    return found + avoided - lost - made

@@ -7,6 +7,8 @@ from .plots import GRID, INK, SOFT, load_pyplot
 
 # From paper white to a blue that is dark enough for white figures.
 _LIGHT, _DARK = (247, 250, 252), (23, 64, 105)
+# Inches.
+_MIN_WIDTH = 6.0
 
 Post = Dict[str, Any]
 
@@ -58,25 +60,28 @@ def draw_heatmaps(posts: Sequence[Post], *, low: float, high: float) -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
     colors = LinearSegmentedColormap.from_list("weights", [_hex(_LIGHT), _hex(_DARK)])
-    longest = max(len(post["tokens"]) for post in posts)
     cell_width = 0.30 + 0.075 * max(len(_short(t)) for post in posts for t in post["tokens"])
-    heights = [0.3 * (len(post["modalities"]) + 2) + 0.95 for post in posts]
+    # In cells; wide enough for the line above a short post.
+    longest = max(_MIN_WIDTH / cell_width, *(len(post["tokens"]) for post in posts))
+    heights = [0.3 * (len(post["modalities"]) + 3.6) for post in posts]
     figure, grid = pyplot.subplots(
         len(posts),
         1,
         figsize=(1.3 + longest * cell_width, sum(heights) + 0.3),
-        gridspec_kw={"height_ratios": heights, "hspace": 0.1},
+        gridspec_kw={"height_ratios": heights, "hspace": 0.05},
         squeeze=False,
     )
     for axes, post in zip(grid[:, 0], posts, strict=True):
-        _draw(axes, post, colors, low, high, longest)
+        _draw(axes, post, colors, low, high, longest, cell_width)
     return figure
 
 
-def _draw(axes: Any, post: Post, colors: Any, low: float, high: float, longest: int) -> None:
-    n_tokens, n_rows = len(post["tokens"]), len(post["modalities"])
+def _draw(
+    axes: Any, post: Post, colors: Any, low: float, high: float, longest: float, cell_width: float
+) -> None:
+    n_rows = len(post["modalities"])
     axes.set_xlim(0, longest)
-    axes.set_ylim(n_rows + 2.2, -2.2)
+    axes.set_ylim(n_rows + 1.9, -1.7)
     axes.axis("off")
     for t, token in enumerate(post["tokens"]):
         axes.text(t + 0.5, -0.35, _short(token), ha="center", va="center", fontsize=10)
@@ -105,9 +110,9 @@ def _draw(axes: Any, post: Post, colors: Any, low: float, high: float, longest: 
         axes.text(-0.1, y, name, ha="right", va="center", fontsize=9, color=SOFT)
     facts = [post["name"], post.get("verdict"), post.get("picture")]
     caption = " · ".join(str(fact) for fact in facts if fact)
-    limit = max(60, 11 * n_tokens)
+    limit = int(longest * cell_width / 0.075)
     caption = caption if len(caption) <= limit else f"{caption[: limit - 1]}…"
-    axes.text(0, -1.35, _plain(caption), ha="left", va="center", fontsize=9, color=SOFT)
+    axes.text(0, -1.2, _plain(caption), ha="left", va="center", fontsize=9, color=SOFT)
 
 
 def _rectangle(corner: Tuple[float, float], width: float, height: float, **style: Any) -> Any:

@@ -95,9 +95,11 @@ def draw_curves(curves: Sequence[Curve], *, x_label: str, y_label: str, title: s
     """
     pyplot = load_pyplot()
     figure, axes = pyplot.subplots(figsize=(6.4, 4.0))
-    for curve, (color, marker, style) in zip(curves, LINES, strict=False):
+    for i, (curve, (color, marker, style)) in enumerate(zip(curves, LINES, strict=False)):
+        # A little aside, so that error bars at the same place can be told apart.
+        aside = (i - (len(curves) - 1) / 2) * 0.012 * (max(curve.x) - min(curve.x))
         axes.errorbar(
-            curve.x,
+            [x + aside for x in curve.x],
             curve.y,
             yerr=curve.sd if any(curve.sd) else None,
             label=curve.name,

@@ -20,7 +20,8 @@ class Value:
     digits: int = 1
 
     def show(self) -> str:
-        text = f"{self.mean:.{self.digits}f}"
+        # A true minus sign, and none before a zero.
+        text = f"{round(self.mean, self.digits) + 0.0:.{self.digits}f}".replace("-", "−")
         return text if self.sd is None else f"{text} ± {self.sd:.{self.digits}f}"
 
 
@@ -99,7 +100,7 @@ def show(cell: Cell) -> str:
         return "–"
     if isinstance(cell, Value):
         return cell.show()
-    return f"{cell:,}" if isinstance(cell, int) else cell
+    return f"{cell:,}".replace("-", "−") if isinstance(cell, int) else cell
 
 
 def _is_text(table: Table, column: int) -> bool:

@@ -42,7 +42,7 @@ def test_table1_on_the_sample(sample, tmp_path):
 
     folder = tmp_path / "table1"
     markdown = (folder / "table1.md").read_text("utf8")
-    assert markdown.count("\n| W + C |") == 2 * 4
+    assert markdown.count("\n| W+C |") == 2 * 4
     assert "53.2, not 52.4" in markdown
     rows = list(csv.DictReader(io.StringIO((folder / "table1.csv").read_text("utf8"))))
     assert len(rows) == 13
