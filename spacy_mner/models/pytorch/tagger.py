@@ -131,7 +131,7 @@ class MultimodalTagger(nn.Module):
         if self.initial_state is None or batch.initial_state is None:
             return ()
         # No token asks, so regions that are pooled by attention are averaged.
-        width = self.encoder.state_width
+        width = int(self.encoder.state_width)  # type: ignore[arg-type]
         query = batch.mask.new_zeros(len(batch.mask), 1, width, dtype=torch.float32)
         values, present = self.initial_state(batch.initial_state, query)
         return (values[:, 0].masked_fill(~present, 0.0),)
