@@ -63,7 +63,8 @@ def table1_cli(
 
     Rows and seeds that are done are not trained again, as long as config and data are the same: a run
     that was interrupted goes on where it was, and two commands with different rows or seeds may run
-    side by side. Each run also says what the model does without pictures, words or characters.
+    side by side; the same command with all of them then writes the whole table. Each run also says
+    what the model does without pictures, words or characters.
 
     Example: python -m spacy mner table1 corpus/sample/train.spacy corpus/sample/test.spacy
     metrics/sample --vectors corpus/vectors --rows wc-attention,wcv-attention --seeds 5

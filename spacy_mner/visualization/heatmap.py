@@ -21,7 +21,7 @@ def heatmap_html(post: Post, *, low: float, high: float) -> str:
     low, high (float): weights that are shown in white and in the darkest colour.
     RETURNS (str): HTML; everything from the data is escaped.
     """
-    head = "".join(f"<th>{escape(token)}</th>" for token in post["tokens"])
+    head = "".join(f'<th title="{escape(token)}">{escape(token)}</th>' for token in post["tokens"])
     rows = [f"<tr><th></th>{head}</tr>"]
     for m, modality in enumerate(post["modalities"]):
         cells = []

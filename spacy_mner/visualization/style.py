@@ -73,6 +73,7 @@ figcaption { color: var(--soft); font-size: 14px; }
   -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 .heat th, .heat td { padding: 5px 8px; text-align: center; border: 0; font-size: 13px; }
 .heat th:first-child { text-align: right; color: var(--soft); }
+.heat th { max-width: 130px; overflow: hidden; text-overflow: ellipsis; }
 .heat td:last-child, .heat th:last-child { padding-right: 8px; }
 .heat td.outside { color: var(--soft); } .heat td.tag { font-weight: 650; }
 .heat td.wrong { color: #a32020; font-weight: 650; }
@@ -82,7 +83,12 @@ pre { padding: 12px 16px; background: var(--wash); border-radius: 6px; font-size
   .post dl { grid-template-columns: 1fr; } }
 @media print { body { background: none; font-size: 12px; } main { border: 0; margin: 0; padding: 0;
   max-width: none; } h2, h3 { break-after: avoid; }
-  .part { break-before: page; border: 0; } figure { break-inside: avoid; }
+  @page { margin: 14mm 12mm; }
+  .part { break-before: page; border: 0; } .contents + .part { break-before: auto; }
+  figure { break-inside: avoid; } .scroll { overflow: visible; }
+  table.dense th, table.dense td { padding: 4px 5px; font-size: 10px; }
+  .dense td small { display: block; font-size: 8px; }
+  .heat th, .heat td { padding: 2px 4px; font-size: 8px; } .heat th { max-width: 52px; }
   table, .chart, .cards { break-inside: avoid; }
   .card, .dot, pre { -webkit-print-color-adjust: exact; print-color-adjust: exact; } }
 """.strip()
