@@ -128,8 +128,8 @@ class Errors(metaclass=_WithCodes):
     M006 = "'{value}' is not a valid {setting}. Choose one of: {options}."
     M007 = "Label '{label}' is not valid: a label is a non-empty string."
     M008 = (
-        "A modality named '{name}' is given twice. Names of modalities must differ: "
-        "set `name` on one of them."
+        "A modality cannot be called '{name}': {problem}. Choose another name for it under "
+        "[model.modalities]."
     )
     M009 = (
         "A '{kind}' in [model] does not follow its protocol: {problem}. "

@@ -142,8 +142,12 @@ class Blueprint:
 
         RAISES (ValueError): M008 or M006.
         """
-        if has_context and CONTEXT in {**self.forms, **self.docs}:
-            raise ValueError(Errors.M008.format(name=CONTEXT))
+        for name in [*self.forms, *self.docs]:
+            if has_context and name == CONTEXT:
+                raise ValueError(Errors.M008.format(name=name, problem="tok2vec is called so"))
+            # The modules are attributes of a `ModuleDict`.
+            if "." in name or hasattr(torch.nn.ModuleDict, name):
+                raise ValueError(Errors.M008.format(name=name, problem="torch cannot hold it"))
         names = [*self.forms, *self.docs, *([CONTEXT] if has_context else [])]
         for setting in ("post_dropout", "token_dropout"):
             for name in getattr(self, setting):
