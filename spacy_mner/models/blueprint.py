@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Sequence
 
+import numpy as np
 import torch
 from spacy.tokens import Doc
 
@@ -52,11 +53,19 @@ class Blueprint:
     def __post_init__(self) -> None:
         self.features = FormCache(self.cache_size)
 
-    def initialize(self, docs: Sequence[Doc]) -> None:
-        """Let every part learn its vocabulary and widths from the training docs."""
+    def initialize(self, docs: Sequence[Doc], post_labels: Optional[np.ndarray] = None) -> None:
+        """Let every part learn its vocabulary and widths from the training docs.
+
+        docs (Sequence[Doc]): the training docs.
+        post_labels (Optional[ndarray]): (n_docs, N), what they hold: see `types.Evidence`.
+        """
         self.features.clear()
-        for part in self._parts().values():
-            part.initialize(docs)
+        for form_part in self.forms.values():
+            form_part.initialize(docs)
+        for doc_part in self.docs.values():
+            doc_part.initialize(docs)
+        if self.evidence is not None:
+            self.evidence.initialize(docs, post_labels)
 
     def build(self) -> MultimodalTagger:
         """Make the module, with fresh weights.
