@@ -286,3 +286,34 @@ class Errors(metaclass=_WithCodes):
         "'{name}' is frozen ([training] frozen_components), so there is nothing to train. Remove it "
         "from there."
     )
+
+    # Image encoders and their weights: M100-M119
+    M100 = (
+        "The weights of the image encoder's network '{model}' are not on this machine. Put the file "
+        "'{file}' there: {path}. Or name another place with the option `path`, or allow the download "
+        "with the option `download`."
+    )
+    M101 = "The weights '{path}' cannot be read: {problem}."
+    M102 = (
+        "The weights '{path}' do not fit the network '{model}': {problem}. Give the weights of this "
+        "network, or name the network that they belong to."
+    )
+    M103 = (
+        "The weights of '{model}' cannot be downloaded: {reason}. Get the file some other way and put "
+        "it there: {path}, or name its place with the option `path`."
+    )
+    M104 = "There is no network '{model}' in {library}. Similar names: {similar}."
+    M105 = "The network '{model}' has no grid of regions that could be taken from it. Leave out `regions`."
+    M106 = "The network '{model}' has no classifier, so it has no tags for a picture."
+    M107 = (
+        "{what} needs the package '{package}', which is not installed. "
+        'Install it with: pip install "spacy-mner[{extra}]"'
+    )
+    M108 = (
+        "'{path}' is not a usable file of vectors: {problem}. docs/image-encoders.md says what the "
+        "encoder 'precomputed' reads."
+    )
+    M109 = "There is no vector for the picture '{id}' in '{path}'."
+    M110 = "The image encoder '{name}' needs the option '{option}'. Its options: {options}."
+    M111 = "--set {text} is not understood. Write OPTION=VALUE, e.g. --set model=resnet50."
+    M112 = "The vector of the picture '{id}' in '{path}' holds NaN or infinite values."

@@ -1,12 +1,14 @@
 """`python -m spacy mner encode`"""
 
+import json
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Dict, List, Mapping, Optional, Sequence
 
 from spacy.cli._util import import_code, setup_gpu
 from wasabi import Printer
 
+from ..errors import Errors
 from ..images.encode import EncodeSummary, create_encoder, encode
 from ._output import fail_on_coded_errors
 from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
@@ -29,7 +31,8 @@ def encode_cli(
         Opt(
             "--vectors",
             "-v",
-            help="Name or path of the pipeline whose word vectors the captions encoder uses",
+            help="Name or path of the pipeline whose word vectors the captions encoder uses; or file "
+            "of vectors, for the encoder precomputed",
         ),
     ] = None,
     regions: Annotated[
@@ -41,6 +44,14 @@ def encode_cli(
             "the caption",
         ),
     ] = False,
+    options: Annotated[
+        Optional[List[str]],
+        Opt(
+            "--set",
+            help="Option of the encoder as NAME=VALUE, e.g. --set model=resnet50 or "
+            "--set download=true; may be repeated",
+        ),
+    ] = None,
     batch_size: Annotated[int, Opt("--batch-size", "-b", help="Pictures to a batch", min=1)] = 32,
     overwrite: Annotated[
         bool,
@@ -61,7 +72,8 @@ def encode_cli(
     can be started again. Pictures that cannot be read are named at the end and in
     STORE/missing.json; they stop nothing.
 
-    Encoders that come with the package: efficientnet_lite0 (pictures), captions (captions).
+    Encoders that come with the package: efficientnet_lite0, googlenet, inception_v3, torchvision,
+    timm, open_clip (pictures), captions (captions), precomputed (ids of pictures).
     """
     import_code(code_path)
     with fail_on_coded_errors():
@@ -71,6 +83,7 @@ def encode_cli(
             encoder,
             vectors=vectors,
             regions=regions,
+            options=parse_options(options or []),
             batch_size=batch_size,
             overwrite=overwrite,
             use_gpu=use_gpu,
@@ -87,6 +100,7 @@ def encode_images(
     *,
     vectors: Optional[str] = None,
     regions: bool = False,
+    options: Optional[Mapping[str, Any]] = None,
     batch_size: int = 32,
     overwrite: bool = False,
     use_gpu: int = -1,
@@ -99,6 +113,7 @@ def encode_images(
     encoder (str): Registered name of the image encoder.
     vectors (Optional[str]): Pipeline with word vectors, for captions.
     regions (bool): Several vectors per picture.
+    options (Optional[Mapping[str, Any]]): Options of the encoder.
     batch_size (int): Pictures to a batch.
     overwrite (bool): Start from nothing.
     use_gpu (int): GPU, or -1 for the CPU.
@@ -108,7 +123,7 @@ def encode_images(
     """
     msg = Printer(no_print=silent)
     setup_gpu(use_gpu, silent=silent)
-    network = create_encoder(encoder, vectors=vectors, regions=regions)
+    network = create_encoder(encoder, vectors=vectors, regions=regions, options=options)
     summary = encode(
         source,
         store,
@@ -119,6 +134,25 @@ def encode_images(
     )
     _print_summary(msg, summary, store, f"{network.reads}s")
     return summary
+
+
+def parse_options(texts: Sequence[str]) -> Dict[str, Any]:
+    """Read options of an encoder as they are written on the command line.
+
+    texts (Sequence[str]): NAME=VALUE each; values that are JSON (true, 3, null) are read as such.
+    RETURNS (Dict[str, Any]): The options.
+    RAISES (ValueError): If one is not understood.
+    """
+    options: Dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name.strip() or not equals:
+            raise ValueError(Errors.M111.format(text=text))
+        try:
+            options[name.strip()] = json.loads(value)
+        except ValueError:
+            options[name.strip()] = value
+    return options
 
 
 def _print_summary(msg: Printer, summary: EncodeSummary, store: Path, what: str) -> None:

@@ -6,7 +6,7 @@ import os
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 
 from tqdm import tqdm
 
@@ -89,29 +89,40 @@ def encode(
     return summary
 
 
-def create_encoder(name: str, *, vectors: Optional[str] = None, regions: bool = False) -> Any:
+def create_encoder(
+    name: str,
+    *,
+    vectors: Optional[str] = None,
+    regions: bool = False,
+    options: Optional[Mapping[str, Any]] = None,
+) -> Any:
     """Create a registered image encoder with the options of the command line.
 
     name (str): Registered name.
-    vectors (Optional[str]): Pipeline with word vectors, for encoders that read captions.
+    vectors (Optional[str]): Pipeline with word vectors, for encoders that read captions; file of
+        vectors, for the encoder `precomputed`.
     regions (bool): Several vectors per picture in place of one.
+    options (Optional[Mapping[str, Any]]): Options of this encoder, e.g. `model` and `path`.
     RETURNS (ImageEncoder): The encoder.
-    RAISES (ValueError): If there is no such encoder, or it does not have the option.
+    RAISES (ValueError): If there is no such encoder, it does not have the option, or needs another.
     """
     create = get_image_encoder(name)
     taken = inspect.signature(create).parameters
-    options: Dict[str, Any] = {}
+    given: Dict[str, Any] = dict(options or {})
     if vectors is not None:
-        options["vectors"] = vectors
+        given["vectors"] = vectors
     if regions:
         # A caption's regions are its words.
         key, value = ("pooling", "words") if "pooling" in taken else ("regions", True)
-        options[key] = value
-    for option in options:
+        given[key] = value
+    known = ", ".join(taken) or "none"
+    for option in given:
         if option not in taken:
-            known = ", ".join(taken) or "none"
             raise ValueError(Errors.M034.format(name=name, option=option, options=known))
-    return check_encoder(create(**options))
+    for option, parameter in taken.items():
+        if parameter.default is parameter.empty and option not in given:
+            raise ValueError(Errors.M110.format(name=name, option=option, options=known))
+    return check_encoder(create(**given))
 
 
 def find_sources(
@@ -128,6 +139,8 @@ def find_sources(
     path = Path(source)
     if not path.exists():
         raise ValueError(Errors.M032.format(source=source, problem="it does not exist"))
+    if encoder.reads == "id":
+        return _find_ids(path, encoder, summary)
     found = "picture" if path.is_dir() else "caption"
     if encoder.reads != found:
         message = Errors.M038.format(
@@ -158,6 +171,17 @@ def _find_pictures(folder: Path, summary: EncodeSummary) -> Dict[str, Any]:
     return sources
 
 
+def _find_ids(path: Path, encoder: Any, summary: EncodeSummary) -> Dict[str, Any]:
+    """Find the ids of a folder's pictures, of a JSON object or, of a file of vectors, all its ids."""
+    if path.is_dir():
+        found: Iterable[str] = _find_pictures(path, summary)
+    elif path.suffix.lower() == ".json":
+        found = _read_captions(path)
+    else:
+        found = encoder.ids
+    return {id_: id_ for id_ in found}
+
+
 def _walk(folder: Path) -> Iterator[Path]:
     """Go through a folder in a fixed order, without what is hidden."""
     for parent, folders, names in os.walk(folder):
@@ -179,7 +203,7 @@ def _read_captions(path: Path) -> Dict[str, Any]:
 
 
 def _reader(encoder: ImageEncoder, folder: Path) -> Callable[[Any], Any]:
-    if encoder.reads == "caption":
+    if encoder.reads != "picture":
         return encoder.read
     # A link in the folder may point anywhere.
     return lambda path: encoder.read(inside(folder, path))

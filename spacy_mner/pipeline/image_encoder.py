@@ -120,16 +120,22 @@ class ImageEncoderPipe(Pipe):
         # A retweet brings the same picture again: each is computed once.
         sources: Dict[Any, Any] = {}
         for doc in waiting:
-            sources.update((_key(image), image) for image in _images(doc))
+            sources.update((_key(image), image) for image in self._sources(doc))
         vectors = self._encode(sources, missing)
         for doc in waiting:
-            found = [vectors[key] for key in map(_key, _images(doc)) if key in vectors]
+            found = [vectors[key] for key in map(_key, self._sources(doc)) if key in vectors]
             if found:
                 whole = len(found) == 1 and not isinstance(doc._.image, (list, tuple))
                 # A copy: otherwise each post would keep the vectors of its whole batch alive.
                 doc._.image_vec = found[0].copy() if whole else np.vstack(found)
         for doc in docs:
             _make_serializable(doc)
+
+    def _sources(self, doc: Doc) -> List[Any]:
+        # Vectors that were computed elsewhere belong to an id, not to what is in the picture.
+        if self.encoder.reads == "id" and doc._.image_id is not None:
+            return [doc._.image_id]
+        return _images(doc)
 
     def _encode(self, sources: Dict[Any, Any], missing: MissingPictures) -> Dict[Any, np.ndarray]:
         keys: List[Any] = []

@@ -7,7 +7,7 @@ from spacy.cli._util import app
 from typer.testing import CliRunner
 
 import spacy_mner.cli  # noqa: F401 (attaches the commands)
-from spacy_mner.cli.encode import encode_images
+from spacy_mner.cli.encode import encode_images, parse_options
 from spacy_mner.images.store import FeatureStore
 
 Image = pytest.importorskip("PIL.Image")
@@ -89,6 +89,12 @@ def test_captions(tmp_path):
         ),
         (["--vectors", "some_pipeline"], "[M034]"),
         (["--encoder", "captions"], "[M038]"),
+        (["--set", "model=resnet50"], "[M034]"),
+        (["--set", "model"], "[M111]"),
+        (["--set", "=3"], "[M111]"),
+        (["--encoder", "torchvision"], "[M110] The image encoder 'torchvision' needs the option"),
+        (["--encoder", "torchvision", "--set", "model=resnet0"], "[M104]"),
+        (["--encoder", "googlenet", "--set", "path=no.pth"], "[M101]"),
     ],
 )
 def test_wrong_options(folder, tmp_path, options, expected):
@@ -109,6 +115,12 @@ def test_help_says_what_it_does():
     assert code == 0
     for part in ("feature store", "--vectors", "--regions", "missing.json", "efficientnet_lite0"):
         assert part in output
+
+
+def test_options_on_the_command_line():
+    texts = ["model=resnet50", "download=true", "n=3", "path=C:/a=b.pth", "empty="]
+    expected = {"model": "resnet50", "download": True, "n": 3, "path": "C:/a=b.pth", "empty": ""}
+    assert parse_options(texts) == expected
 
 
 def test_silent_function(folder, tmp_path, capsys):
