@@ -90,7 +90,11 @@ class ImageEvidence:
         width = self.reader.built_width
         scores: nn.Module
         if self.n_folds:
-            scores = FittedScores(width, n_labels, n_folds=self.n_folds, fitted=self.fitted)
+            # A label that was added later has no fit: its evidence stays silent.
+            known = self.fitted is not None and len(self.fitted) == n_labels
+            scores = FittedScores(
+                width, n_labels, n_folds=self.n_folds, fitted=self.fitted if known else None
+            )
         else:
             scores = JointScores(width, n_labels, rank=self.rank, dropout=self.dropout)
         return LabelBias(

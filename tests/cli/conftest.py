@@ -21,9 +21,9 @@ MODEL = {
     "modalities": {
         "word": {"default_width": 16, "word_dropout": 0.0},
         "char": {"embed_width": 8, "hidden_width": 8},
-        "image": {"rank": 4},
+        "image": {"@architectures": "spacy_mner.ImageVectors.v1", "rank": 4, "dropout": 0.25},
     },
-    "post_dropout": {"image": 0.0},
+    "evidence": None,
     "encoder": {"hidden_width": 16},
 }
 
