@@ -41,7 +41,16 @@ def encode_cli(
             "the caption",
         ),
     ] = False,
-    batch_size: Annotated[int, Opt("--batch-size", "-b", help="Pictures to a batch", min=1)] = 32,
+    batch_size: Annotated[
+        Optional[int],
+        Opt(
+            "--batch-size",
+            "-b",
+            help="Pictures to a batch. Default: 4 for networks on the CPU, which work on several "
+            "batches at a time, else 32",
+            min=1,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool,
         Opt("--overwrite", "-F", help="Start from nothing where the store is there already"),
@@ -94,7 +103,7 @@ def encode_images(
     *,
     vectors: Optional[str] = None,
     regions: bool = False,
-    batch_size: int = 32,
+    batch_size: Optional[int] = None,
     overwrite: bool = False,
     use_gpu: int = -1,
     silent: bool = True,
@@ -106,7 +115,7 @@ def encode_images(
     encoder (str): Registered name of the image encoder.
     vectors (Optional[str]): Pipeline with word vectors, for captions.
     regions (bool): Several vectors per picture.
-    batch_size (int): Pictures to a batch.
+    batch_size (Optional[int]): Pictures to a batch. None: as is best for the encoder.
     overwrite (bool): Start from nothing.
     use_gpu (int): GPU, or -1 for the CPU.
     silent (bool): Neither print a summary nor show a progress bar.

@@ -58,6 +58,11 @@ class EfficientNetLite0:
             "regions": self.regions,
         }
 
+    @property
+    def parallel(self) -> bool:
+        """RETURNS (bool): Whether several batches at a time are faster: on the CPU."""
+        return get_torch_default_device().type == "cpu"
+
     def read(self, source: Any) -> np.ndarray:
         """Decode, crop and scale one picture.
 
@@ -65,8 +70,8 @@ class EfficientNetLite0:
         RETURNS (ndarray): (224, 224, 3) uint8.
         RAISES (ImageReadError): If it cannot be read.
         """
-        # A JPEG may come at a reduced size, as long as it is at least twice what is needed.
-        image = read_rgb(source, at_least=2 * (SIZE + CROP_PADDING))
+        # docs/pictures.md says what reading JPEGs at a reduced size changes.
+        image = read_rgb(source, at_least=SIZE + CROP_PADDING)
         width, height = image.size
         side = min(width, height) * SIZE / (SIZE + CROP_PADDING)
         left, top = (width - side) / 2, (height - side) / 2

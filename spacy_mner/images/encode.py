@@ -4,17 +4,19 @@ import inspect
 import json
 import os
 import warnings
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Union
 
 from tqdm import tqdm
 
 from ..errors import Errors, Warnings
+from .compute import compute_vectors
 from .reading import SUFFIXES, ImageReadError, inside
 from .registry import get_image_encoder
 from .store import FeatureStoreWriter
-from .stream import DEFAULT_WORKERS, read_ahead
+from .stream import DEFAULT_WORKERS
 from .types import ImageEncoder, check_encoder
 
 
@@ -43,7 +45,7 @@ def encode(
     store: Union[str, Path],
     encoder: ImageEncoder,
     *,
-    batch_size: int = 32,
+    batch_size: Optional[int] = None,
     workers: int = DEFAULT_WORKERS,
     overwrite: bool = False,
     progress: bool = False,
@@ -54,8 +56,8 @@ def encode(
         its path in the folder, without the suffix and with "/". Or a JSON file {id: caption}.
     store (Union[str, Path]): The feature store.
     encoder (ImageEncoder): Reads pictures, or captions.
-    batch_size (int): Pictures to a batch.
-    workers (int): Threads that decode ahead of the network.
+    batch_size (Optional[int]): Pictures to a batch; see `compute_vectors`.
+    workers (int): Threads that read ahead of an encoder that takes one batch at a time.
     overwrite (bool): Start from nothing.
     progress (bool): Show a progress bar.
     RETURNS (EncodeSummary): What became of the pictures. One that cannot be read stops nothing.
@@ -66,26 +68,25 @@ def encode(
     summary.total = len(sources)
     with FeatureStoreWriter(store, encoder=encoder, overwrite=overwrite) as writer:
         # Reasons of an earlier run need not hold any more: its missing pictures are tried again.
-        todo = [(id_, path) for id_, path in sources.items() if id_ not in writer]
+        todo = {id_: path for id_, path in sources.items() if id_ not in writer}
         summary.present = len(sources) - len(todo)
         known = len(writer)
-        stream = read_ahead(
-            todo, _reader(encoder, Path(source)), ahead=4 * batch_size, workers=workers
+        read = _reader(encoder, Path(source))
+        stream = compute_vectors(
+            todo.items(), encoder, read=read, batch_size=batch_size, workers=workers
         )
-        batch: List[Tuple[str, Any]] = []
-        with tqdm(total=len(todo), unit=f" {encoder.reads}s", disable=not progress) as bar:
-            for id_, item in stream:
-                if isinstance(item, ImageReadError):
-                    writer.missing[id_] = str(item)
-                    bar.update()
-                    continue
-                batch.append((id_, item))
-                if len(batch) == batch_size:
-                    _encode_batch(encoder, batch, writer, bar)
-                    batch = []
-            _encode_batch(encoder, batch, writer, bar)
+        with (
+            closing(stream),
+            tqdm(total=len(todo), unit=f" {encoder.reads}s", disable=not progress) as bar,
+        ):
+            for id_, found in stream:
+                if isinstance(found, ImageReadError):
+                    writer.missing[id_] = str(found)
+                else:
+                    writer.add(id_, found)
+                bar.update()
         summary.encoded = len(writer) - known
-        summary.missing = {id_: writer.missing[id_] for id_, _ in todo if id_ in writer.missing}
+        summary.missing = {id_: writer.missing[id_] for id_ in todo if id_ in writer.missing}
     return summary
 
 
@@ -183,12 +184,3 @@ def _reader(encoder: ImageEncoder, folder: Path) -> Callable[[Any], Any]:
         return encoder.read
     # A link in the folder may point anywhere.
     return lambda path: encoder.read(inside(folder, path))
-
-
-def _encode_batch(
-    encoder: ImageEncoder, batch: List[Tuple[str, Any]], writer: FeatureStoreWriter, bar: Any
-) -> None:
-    vectors = encoder.encode([item for _, item in batch]) if batch else []
-    for (id_, _), vector in zip(batch, vectors, strict=True):
-        writer.add(id_, vector)
-    bar.update(len(batch))

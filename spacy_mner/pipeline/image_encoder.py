@@ -16,15 +16,14 @@ from spacy.tokens import Doc
 from ..errors import Errors, Warnings
 from ..extensions import set_extensions
 from ..images import registry  # noqa: F401 (the config's @image_encoders needs it)
+from ..images.compute import compute_vectors
 from ..images.reading import ImageReadError, describe
 from ..images.store import FeatureStore
-from ..images.stream import read_ahead
 from ..images.types import EncoderInfo, ImageEncoder, check_encoder
 
 set_extensions()
 
 NAMED = 5  # unreadable pictures that the warning names
-NETWORK_BATCH = 32  # nlp.pipe's buffers of 256 pictures at once would take gigabytes
 
 
 @Language.factory(
@@ -127,21 +126,13 @@ class ImageEncoderPipe(Pipe):
             _make_serializable(doc)
 
     def _encode(self, sources: Dict[Any, Any], unreadable: "Unreadable") -> Dict[Any, np.ndarray]:
-        keys: List[Any] = []
-        items: List[Any] = []
-        vectors: List[np.ndarray] = []
-        for key, item in read_ahead(sources.items(), self.encoder.read):
-            if isinstance(item, ImageReadError):
-                unreadable.add(sources[key], item)
+        vectors: Dict[Any, np.ndarray] = {}
+        for key, found in compute_vectors(sources.items(), self.encoder):
+            if isinstance(found, ImageReadError):
+                unreadable.add(sources[key], found)
             else:
-                keys.append(key)
-                items.append(item)
-            if len(items) == NETWORK_BATCH:
-                vectors.extend(self.encoder.encode(items))
-                items = []
-        if items:
-            vectors.extend(self.encoder.encode(items))
-        return dict(zip(keys, vectors, strict=True))
+                vectors[key] = found
+        return vectors
 
     def _from_store(self, doc: Doc) -> bool:
         if self.store_path is None or doc._.image_id is None:
