@@ -1,5 +1,6 @@
 """`python -m spacy mner encode`"""
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Optional
@@ -8,10 +9,9 @@ from spacy.cli._util import import_code, setup_gpu
 from wasabi import Printer
 
 from ..images.encode import EncodeSummary, create_encoder, encode
-from ._output import fail_on_coded_errors
+from ..images.reading import printable
+from ._output import atomic_text, fail_on_coded_errors
 from ._util import Arg, Opt, mner_cli
-
-NAMED = 20  # missing pictures that the summary names
 
 
 @mner_cli.command("encode")
@@ -55,6 +55,10 @@ def encode_cli(
         bool,
         Opt("--overwrite", "-F", help="Start from nothing where the store is there already"),
     ] = False,
+    report: Annotated[
+        Optional[Path],
+        Opt("--report", "-r", help="JSON file for the summary, with every missing picture"),
+    ] = None,
     strict: Annotated[
         bool, Opt("--strict", help="Exit with 1 if a picture cannot be encoded")
     ] = False,
@@ -74,7 +78,7 @@ def encode_cli(
 
     A picture's id is its path in the folder without the suffix: "a/b.jpg" has the id "a/b".
     Pictures that are in the store already are not computed again, so that a run that was stopped
-    can be started again. Pictures that cannot be read are named at the end and in
+    can be started again. Pictures that cannot be read are named at the end, with the reason, and in
     STORE/missing.json; they stop nothing.
 
     Encoders that come with the package: efficientnet_lite0 (pictures), captions (captions).
@@ -92,8 +96,13 @@ def encode_cli(
             use_gpu=use_gpu,
             silent=silent,
         )
-    if strict and summary.missing:
-        Printer().fail(f"{len(summary.missing)} could not be encoded (--strict)", exits=1)
+    if report is not None:
+        with atomic_text(report) as stream:
+            json.dump(summary.to_json(), stream, indent=2)
+            stream.write("\n")
+    if strict and not summary.complete:
+        n = len(summary.missing) + len(summary.folders)
+        Printer().fail(f"{n} could not be encoded (--strict)", exits=1)
 
 
 def encode_images(
@@ -152,7 +161,12 @@ def _print_summary(msg: Printer, summary: EncodeSummary, store: Path, what: str)
         codes = Counter(reason.partition(" ")[0] for reason in summary.missing.values())
         counts = ", ".join(f"{n} x {code}" for code, n in codes.most_common())
         msg.warn(f"{len(summary.missing)} could not be encoded ({counts}):")
-        for id_, reason in list(summary.missing.items())[:NAMED]:
-            msg.text(f"{id_}: {reason}")
-        if len(summary.missing) > NAMED:
-            msg.text(f"... all of them are in {store / 'missing.json'}")
+        for id_, reason in summary.missing.items():
+            msg.text(f"{printable(summary.files.get(id_, id_))}: {printable(reason)}")
+    if summary.folders:
+        msg.warn(f"{len(summary.folders)} folders were not looked into:")
+        for folder, reason in summary.folders.items():
+            msg.text(f"{printable(folder)}: {reason}")
+    for kind, ids in summary.doubtful.items():
+        msg.warn(f"{len(ids)} vectors are {kind}:")
+        msg.text(printable(", ".join(ids)))

@@ -5,39 +5,19 @@ import json
 import os
 import warnings
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Union
+from typing import Any, Callable, Dict, Iterator, Optional, Union
 
 from tqdm import tqdm
 
 from ..errors import Errors, Warnings
 from .compute import compute_vectors
-from .reading import SUFFIXES, ImageReadError, inside
+from .reading import SUFFIXES, ImageReadError, inside, printable
 from .registry import get_image_encoder
 from .store import FeatureStoreWriter
 from .stream import DEFAULT_WORKERS
+from .summary import EncodeSummary
 from .types import ImageEncoder, check_encoder
-
-
-@dataclass
-class EncodeSummary:
-    """What became of the pictures of a source.
-
-    total (int): Pictures (or captions) in the source.
-    present (int): Those that were in the store before.
-    encoded (int): Those added to it.
-    missing (Dict[str, str]): Ids of those that could not be encoded, with the reason.
-    duplicates (List[str]): Files left out because another one has the same id.
-    ignored (int): Files of the folder that are no pictures by their suffix.
-    """
-
-    total: int = 0
-    present: int = 0
-    encoded: int = 0
-    missing: Dict[str, str] = field(default_factory=dict)
-    duplicates: List[str] = field(default_factory=list)
-    ignored: int = 0
 
 
 def encode(
@@ -87,6 +67,9 @@ def encode(
                 bar.update()
         summary.encoded = len(writer) - known
         summary.missing = {id_: writer.missing[id_] for id_ in todo if id_ in writer.missing}
+        if encoder.reads == "picture":
+            summary.files = {id_: sources[id_] for id_ in summary.missing}
+        summary.doubtful = writer.doubtful
     return summary
 
 
@@ -123,7 +106,7 @@ def find_sources(
     source (Union[str, Path]): A folder or a file.
     encoder (ImageEncoder): The encoder, which may not be able to read it.
     summary (EncodeSummary): Receives duplicates and ignored files.
-    RETURNS (Dict[str, Any]): Paths inside the folder, or captions, by id.
+    RETURNS (Dict[str, Any]): Paths inside the folder (str), or captions, by id.
     RAISES (ValueError): If there is nothing, or the encoder reads something else.
     """
     path = Path(source)
@@ -143,7 +126,7 @@ def find_sources(
 
 def _find_pictures(folder: Path, summary: EncodeSummary) -> Dict[str, Any]:
     sources: Dict[str, Any] = {}
-    for path in _walk(folder):
+    for path in _walk(folder, summary):
         if path.suffix.lower() not in SUFFIXES:
             summary.ignored += 1
             continue
@@ -151,21 +134,32 @@ def _find_pictures(folder: Path, summary: EncodeSummary) -> Dict[str, Any]:
         if id_ in sources:
             summary.duplicates.append(path.as_posix())
         else:
-            sources[id_] = path
+            sources[id_] = path.as_posix()
     if summary.duplicates:
-        names = ", ".join(summary.duplicates[:5]) + ", ..." * (len(summary.duplicates) > 5)
+        names = printable(", ".join(summary.duplicates[:5])) + ", ..." * (
+            len(summary.duplicates) > 5
+        )
         n = len(summary.duplicates)
         warnings.warn(Warnings.MW021.format(n=n, folder=folder, names=names), stacklevel=4)
     return sources
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, summary: EncodeSummary) -> Iterator[Path]:
     """Go through a folder in a fixed order, without what is hidden."""
-    for parent, folders, names in os.walk(folder):
+
+    def note(error: OSError) -> None:
+        relative = Path(str(error.filename)).relative_to(folder).as_posix()
+        summary.folders[relative] = f"{type(error).__name__}: {error.strerror}"
+
+    for parent, folders, names in os.walk(folder, onerror=note):
+        relative = Path(parent).relative_to(folder)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders:
+            if (Path(parent) / name).is_symlink():  # which os.walk does not follow
+                summary.folders[(relative / name).as_posix()] = "it is a symbolic link"
         for name in sorted(names):
             if not name.startswith("."):
-                yield (Path(parent) / name).relative_to(folder)
+                yield relative / name
 
 
 def _read_captions(path: Path) -> Dict[str, Any]:
