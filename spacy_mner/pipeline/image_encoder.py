@@ -18,6 +18,7 @@ from ..extensions import set_extensions
 from ..images import registry  # noqa: F401 (the config's @image_encoders needs it)
 from ..images.compute import compute_vectors
 from ..images.reading import ImageReadError, describe
+from ..images.recent import RecentVectors
 from ..images.store import FeatureStore
 from ..images.types import EncoderInfo, ImageEncoder, check_encoder
 
@@ -55,9 +56,10 @@ class ImageEncoderPipe(Pipe):
 
     `Doc._.image` may be a path, the bytes of a file, a PIL image, an array (H, W, 3), or a list of
     these, whose vectors become the rows of one array (R, D). What cannot be read counts as missing
-    and is named in one warning. Afterwards `Doc._.image` holds only what can be serialized: paths
-    as str, and bytes. Pictures in memory are dropped. With `n_process`, give paths or bytes: docs
-    travel to the other process before this component sees them.
+    and is named in one warning. A file, or bytes, that come again in a stream are not computed again
+    if they were seen lately. Afterwards `Doc._.image` holds only what can be serialized: paths as
+    str, and bytes. Pictures in memory are dropped. With `n_process`, give paths or bytes: docs travel
+    to the other process before this component sees them.
 
     name (str): Name of the component.
     encoder (ImageEncoder): Turns pictures into vectors. Its network is built at first use.
@@ -84,7 +86,7 @@ class ImageEncoderPipe(Pipe):
         """
         unreadable = Unreadable()
         try:
-            self._annotate([doc], unreadable)
+            self._annotate([doc], unreadable, RecentVectors())
         except Exception as err:
             self.get_error_handler()(self.name, self, [doc], err)
         unreadable.warn()
@@ -98,24 +100,24 @@ class ImageEncoderPipe(Pipe):
         YIELDS (Doc): The posts in their order.
         """
         error_handler = self.get_error_handler()
-        unreadable = Unreadable()
+        unreadable, recent = Unreadable(), RecentVectors()
         posts = iter(stream)
         while docs := list(islice(posts, batch_size)):
             try:
-                self._annotate(docs, unreadable)
+                self._annotate(docs, unreadable, recent)
             except Exception as err:
                 error_handler(self.name, self, docs, err)
             else:
                 yield from docs
         unreadable.warn()
 
-    def _annotate(self, docs: List[Doc], unreadable: "Unreadable") -> None:
+    def _annotate(self, docs: List[Doc], unreadable: "Unreadable", recent: RecentVectors) -> None:
         waiting = [doc for doc in docs if doc._.image_vec is None and not self._from_store(doc)]
         # A retweet brings the same picture again: each is computed once.
         sources: Dict[Any, Any] = {}
         for doc in waiting:
             sources.update((_key(image), image) for image in _images(doc))
-        vectors = self._encode(sources, unreadable)
+        vectors = self._encode(sources, unreadable, recent)
         for doc in waiting:
             found = [vectors[key] for key in map(_key, _images(doc)) if key in vectors]
             if found:
@@ -125,13 +127,18 @@ class ImageEncoderPipe(Pipe):
         for doc in docs:
             _make_serializable(doc)
 
-    def _encode(self, sources: Dict[Any, Any], unreadable: "Unreadable") -> Dict[Any, np.ndarray]:
-        vectors: Dict[Any, np.ndarray] = {}
-        for key, found in compute_vectors(sources.items(), self.encoder):
+    def _encode(
+        self, sources: Dict[Any, Any], unreadable: "Unreadable", recent: RecentVectors
+    ) -> Dict[Any, np.ndarray]:
+        known = {key: recent.get(key) for key in sources}
+        vectors = {key: vector for key, vector in known.items() if vector is not None}
+        todo = [(key, source) for key, source in sources.items() if key not in vectors]
+        for key, found in compute_vectors(todo, self.encoder):
             if isinstance(found, ImageReadError):
                 unreadable.add(sources[key], found)
             else:
                 vectors[key] = found
+                recent.add(key, found)
         return vectors
 
     def _from_store(self, doc: Doc) -> bool:
