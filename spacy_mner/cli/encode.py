@@ -10,10 +10,9 @@ from wasabi import Printer
 
 from ..errors import Errors
 from ..images.encode import EncodeSummary, create_encoder, encode
-from ._output import fail_on_coded_errors
+from ..images.reading import printable
+from ._output import atomic_text, fail_on_coded_errors
 from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
-
-NAMED = 20  # missing pictures that the summary names
 
 
 @mner_cli.command("encode")
@@ -52,11 +51,24 @@ def encode_cli(
             "--set download=true; may be repeated",
         ),
     ] = None,
-    batch_size: Annotated[int, Opt("--batch-size", "-b", help="Pictures to a batch", min=1)] = 32,
+    batch_size: Annotated[
+        Optional[int],
+        Opt(
+            "--batch-size",
+            "-b",
+            help="Pictures to a batch. Default: 4 for networks on the CPU, which work on several "
+            "batches at a time, else 32",
+            min=1,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool,
         Opt("--overwrite", "-F", help="Start from nothing where the store is there already"),
     ] = False,
+    report: Annotated[
+        Optional[Path],
+        Opt("--report", "-r", help="JSON file for the summary, with every missing picture"),
+    ] = None,
     strict: Annotated[
         bool, Opt("--strict", help="Exit with 1 if a picture cannot be encoded")
     ] = False,
@@ -69,7 +81,7 @@ def encode_cli(
 
     A picture's id is its path in the folder without the suffix: "a/b.jpg" has the id "a/b".
     Pictures that are in the store already are not computed again, so that a run that was stopped
-    can be started again. Pictures that cannot be read are named at the end and in
+    can be started again. Pictures that cannot be read are named at the end, with the reason, and in
     STORE/missing.json; they stop nothing.
 
     Encoders that come with the package: efficientnet_lite0, googlenet, inception_v3, torchvision,
@@ -89,8 +101,13 @@ def encode_cli(
             use_gpu=use_gpu,
             silent=silent,
         )
-    if strict and summary.missing:
-        Printer().fail(f"{len(summary.missing)} could not be encoded (--strict)", exits=1)
+    if report is not None:
+        with atomic_text(report) as stream:
+            json.dump(summary.to_json(), stream, indent=2)
+            stream.write("\n")
+    if strict and not summary.complete:
+        n = len(summary.missing) + len(summary.folders)
+        Printer().fail(f"{n} could not be encoded (--strict)", exits=1)
 
 
 def encode_images(
@@ -101,7 +118,7 @@ def encode_images(
     vectors: Optional[str] = None,
     regions: bool = False,
     options: Optional[Mapping[str, Any]] = None,
-    batch_size: int = 32,
+    batch_size: Optional[int] = None,
     overwrite: bool = False,
     use_gpu: int = -1,
     silent: bool = True,
@@ -114,7 +131,7 @@ def encode_images(
     vectors (Optional[str]): Pipeline with word vectors, for captions.
     regions (bool): Several vectors per picture.
     options (Optional[Mapping[str, Any]]): Options of the encoder.
-    batch_size (int): Pictures to a batch.
+    batch_size (Optional[int]): Pictures to a batch. None: as is best for the encoder.
     overwrite (bool): Start from nothing.
     use_gpu (int): GPU, or -1 for the CPU.
     silent (bool): Neither print a summary nor show a progress bar.
@@ -170,7 +187,12 @@ def _print_summary(msg: Printer, summary: EncodeSummary, store: Path, what: str)
         codes = Counter(reason.partition(" ")[0] for reason in summary.missing.values())
         counts = ", ".join(f"{n} x {code}" for code, n in codes.most_common())
         msg.warn(f"{len(summary.missing)} could not be encoded ({counts}):")
-        for id_, reason in list(summary.missing.items())[:NAMED]:
-            msg.text(f"{id_}: {reason}")
-        if len(summary.missing) > NAMED:
-            msg.text(f"... all of them are in {store / 'missing.json'}")
+        for id_, reason in summary.missing.items():
+            msg.text(f"{printable(summary.files.get(id_, id_))}: {printable(reason)}")
+    if summary.folders:
+        msg.warn(f"{len(summary.folders)} folders were not looked into:")
+        for folder, reason in summary.folders.items():
+            msg.text(f"{printable(folder)}: {reason}")
+    for kind, ids in summary.doubtful.items():
+        msg.warn(f"{len(ids)} vectors are {kind}:")
+        msg.text(printable(", ".join(ids)))

@@ -46,8 +46,8 @@ class Preprocessing:
         RETURNS (ndarray): (H, W, 3) uint8.
         RAISES (ImageReadError): If it cannot be read.
         """
-        # A JPEG may come at a reduced size, as long as it is at least twice what is needed.
-        image = read_rgb(source, at_least=2 * self.at_least)
+        # docs/pictures.md says what reading JPEGs at a reduced size changes.
+        image = read_rgb(source, at_least=self.at_least)
         return np.asarray(self.resize(_shorten(image) if self.keeps_centre else image))
 
     def normalize(self, batch: List[np.ndarray], device: torch.device) -> torch.Tensor:

@@ -103,6 +103,11 @@ class TorchEncoder:
         """RETURNS (Dict[str, Any]): Network, weights, preprocessing and regions."""
         return {**self.recipe.settings(), "regions": self.regions}
 
+    @property
+    def parallel(self) -> bool:
+        """RETURNS (bool): Whether several batches at a time are faster: on the CPU."""
+        return self._device().type == "cpu"
+
     def read(self, source: Any) -> np.ndarray:
         """Decode, scale and crop one picture.
 
@@ -151,7 +156,7 @@ class TorchEncoder:
     def _run(
         self, compute: Callable[[torch.Tensor], Optional[torch.Tensor]], batch: List[np.ndarray]
     ) -> Optional[torch.Tensor]:
-        device = get_torch_default_device() if self.device is None else torch.device(self.device)
+        device = self._device()
         self._load().module.to(device)
         # TF32 would change the third digit from one GPU to the next.
         with (
@@ -164,6 +169,9 @@ class TorchEncoder:
         if self._preprocessing is None:
             self._preprocessing = self.recipe.preprocessing()
         return self._preprocessing
+
+    def _device(self) -> torch.device:
+        return get_torch_default_device() if self.device is None else torch.device(self.device)
 
     def _load(self) -> Backbone:
         if self._backbone is None:

@@ -32,6 +32,9 @@ class ImageEncoder(Described, Protocol):
     settings (Dict[str, Any]): Everything that changes the vectors (weights' identity,
         preprocessing, regions), as JSON values. Reading them must not load a network.
     reads (str): "picture", "caption" or "id" (of a picture): what a source is.
+
+    An encoder may also have `parallel` (bool): True says that `encode` may be called from several
+    threads at once, and that this is worth while. Without it, there is one call at a time.
     """
 
     @property
