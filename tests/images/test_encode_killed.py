@@ -158,7 +158,7 @@ def test_the_command_killed_from_outside(folder, tmp_path, waits):
     """
     index = tmp_path / "s" / "index.jsonl"
     child = run_python(script, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not (index.exists() and index.stat().st_size) and child.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.001)
@@ -171,7 +171,7 @@ def test_the_command_killed_from_outside(folder, tmp_path, waits):
     before = {id_: before[id_].copy() for id_ in before}
     assert 0 < len(before) <= N
     again = run_python(script, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    output, _ = again.communicate(timeout=120)
+    output, _ = again.communicate(timeout=300)
     assert again.returncode == 0
     assert f"Already in the store   {len(before)}" in output
     store = FeatureStore.open(tmp_path / "s")
