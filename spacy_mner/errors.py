@@ -317,3 +317,39 @@ class Errors(metaclass=_WithCodes):
     M110 = "The image encoder '{name}' needs the option '{option}'. Its options: {options}."
     M111 = "--set {text} is not understood. Write OPTION=VALUE, e.g. --set model=resnet50."
     M112 = "The vector of the picture '{id}' in '{path}' holds NaN or infinite values."
+
+    # Experiments: M120-M139
+    M120 = (
+        "The two systems were not scored on the same posts: {problem}. Score both on the same data "
+        "file, in the same order."
+    )
+    M121 = (
+        "There is no row '{name}'. Rows of the paper: {paper}. More rows: {more}. Or: all, paper."
+    )
+    M122 = "The setting '{path}' cannot be changed: the config has no section '{section}'."
+    M123 = (
+        "'{path}' holds no pipeline and no result of a run. Give a trained pipeline, a run's JSON file "
+        "(metrics/…/runs/ROW/seed-0.json), or a folder of either, one a seed."
+    )
+    M124 = (
+        "'{path}' is not the result of a run: {problem}. Delete it and run the command again, or give "
+        "another file."
+    )
+    M125 = (
+        "Nothing to split: '{path}' has {n} posts, of which {fraction} would be {dev}. Both parts need "
+        "at least one post."
+    )
+    M126 = "No post of '{path}' has the id '{id}'. The first ids: {known}."
+    M127 = (
+        "The pipeline '{model}' has no modality weights: its fusion is not a modality attention. Train it "
+        "with spacy_mner.ModalityAttention.v1 (in Table 1: the row wcv-attention)."
+    )
+    M128 = (
+        "Drawing needs matplotlib, which is not installed. Install it with: "
+        'pip install "spacy-mner[plots]"'
+    )
+    M129 = "'{path}' cannot be read as a file of captions or tags: {problem}."
+    M130 = (
+        "The pipeline ({pipes}) has no component 'mner'. Train one with configs/mner.cfg or "
+        "configs/paper.cfg."
+    )

@@ -12,6 +12,7 @@ from spacy.training import Example, validate_examples
 
 from ..errors import Errors
 from ..pictures import Condition, has_picture, with_pictures
+from .counts import post_counts
 from .scorer import score_entities
 from .spans import Span, boundaries, entity_pair, match, mention_key
 
@@ -24,6 +25,7 @@ def evaluate(
     *,
     train_mentions: Optional[Set[str]] = None,
     n_examples: int = 0,
+    counts: bool = False,
     batch_size: Optional[int] = None,
     progress: bool = False,
 ) -> Dict[str, Any]:
@@ -42,6 +44,7 @@ def evaluate(
     | `seen`, `unseen`                    | recall of mentions in `train_mentions` or not   |
     | `speed`, `posts_per_second`         | tokens and posts per second                     |
     | `examples`                          | posts with gold and predicted entities          |
+    | `counts`                            | on request: `PostCounts` of each post           |
 
     Which posts have a picture is a matter of the data: the division is the same in all conditions.
     `seen` and `unseen` are None without `train_mentions`.
@@ -53,6 +56,7 @@ def evaluate(
     train_mentions (Optional[Set[str]]): Surface forms, see `collect_mentions`.
     n_examples (int): How many posts to put under `examples`. They are drawn from those with a
         gold entity, by lot that knows the data alone: the same for every model and condition.
+    counts (bool): Put the counts of each post under `counts`, for significance tests.
     batch_size (Optional[int]): Posts per batch. Defaults to the pipeline's.
     progress (bool): Show a progress bar on stderr.
     RETURNS (Dict[str, Any]): JSON values; scores are from 0 to 1.
@@ -88,6 +92,8 @@ def evaluate(
             "examples": _describe(source, copies, n_examples),
         }
     )
+    if counts:
+        scores["counts"] = post_counts(copies)
     if train_mentions is not None:
         scores.update(_score_mentions(copies, train_mentions))
     return _plain(scores)

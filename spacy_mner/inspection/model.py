@@ -19,6 +19,7 @@ from .pictures import raw_picture
 
 TOK2VEC = "tok2vec"
 EVIDENCE = "evidence"
+INITIAL_STATE = "initial_state"
 
 
 @dataclass
@@ -26,7 +27,8 @@ class PartSize:
     """One part of the model.
 
     name (str): as in the config: "word", "fusion".
-    kind (str): its role: "modality", "context", "fusion", "encoder", "decoder", "evidence", "tok2vec".
+    kind (str): its role: "modality", "context", "fusion", "encoder", "decoder", "evidence", "initial_state",
+        "tok2vec".
     learnt (Dict[str, int]): what it took from the data: widths, and the sizes of tables.
     parameters (int): values that are trained.
     """
@@ -137,7 +139,8 @@ def try_out(
     """
     started = time.perf_counter()
     module, blueprint = get_tagger(pipe.model), get_shim(pipe.model).blueprint
-    report = TrialReport(len(examples), picture_parts=[*blueprint.docs, EVIDENCE])
+    picture_parts = [*blueprint.docs, EVIDENCE, INITIAL_STATE]
+    report = TrialReport(len(examples), picture_parts=picture_parts)
     waiting = {(part, name) for part, name, _ in _parameters(module)}
     # False, not None: None would have nlp apply an optimizer before the gradients can be read.
     no_optimizer: Any = False

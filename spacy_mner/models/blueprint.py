@@ -40,6 +40,7 @@ class Blueprint:
     decoder: DecoderBuilder
     evidence: Optional[Evidence]
     width: int
+    initial_state: Optional[DocModality] = None
     context_activation: str = "tanh"
     context_dropout: Optional[float] = None
     post_dropout: ModalityDropout = field(default_factory=dict)
@@ -64,6 +65,8 @@ class Blueprint:
             form_part.initialize(docs)
         for doc_part in self.docs.values():
             doc_part.initialize(docs)
+        if self.initial_state is not None:
+            self.initial_state.initialize(docs)
         if self.evidence is not None:
             self.evidence.initialize(docs, post_labels)
 
@@ -86,6 +89,10 @@ class Blueprint:
         fusion = self.fusion(n_modalities, self.width)
         encoder = self.encoder(_width(fusion, "fusion"))
         hidden_width = _width(encoder, "encoder")
+        initial_state = None
+        if self.initial_state is not None:
+            state_width = _width(encoder, "encoder", "state_width")
+            initial_state = self.initial_state.build(state_width)
         decoder = self.decoder(hidden_width, self.labels)
         if not isinstance(decoder, Decoder):
             raise ValueError(Errors.M009.format(kind="decoder", problem="its module is no Decoder"))
@@ -96,6 +103,7 @@ class Blueprint:
             fusion=fusion,
             encoder=encoder,
             decoder=decoder,
+            initial_state=initial_state,
             evidence=(
                 None
                 if self.evidence is None
@@ -167,13 +175,18 @@ class Blueprint:
 
     def _parts(self) -> Dict[str, Any]:
         parts: Dict[str, Any] = {f"modality:{k}": v for k, v in {**self.forms, **self.docs}.items()}
+        if self.initial_state is not None:
+            parts["initial_state"] = self.initial_state
         if self.evidence is not None:
             parts["evidence"] = self.evidence
         return parts
 
 
-def _width(module: torch.nn.Module, kind: str) -> int:
-    width = getattr(module, "nO", None)
+def _width(module: torch.nn.Module, kind: str, name: str = "nO") -> int:
+    width = getattr(module, name, None)
     if not isinstance(width, int):
-        raise ValueError(Errors.M009.format(kind=kind, problem="its module has no attribute nO"))
+        problem = f"its module has no attribute {name}"
+        if name == "state_width":
+            problem += ", so it takes no initial state (CoupledBiLSTM.v1 does)"
+        raise ValueError(Errors.M009.format(kind=kind, problem=problem))
     return width

@@ -41,4 +41,5 @@ def _build_bilstm(
 def _build_coupled_bilstm(
     nI: int, *, hidden_width: int, dropout: Optional[float]
 ) -> RecurrentEncoder:
-    return RecurrentEncoder(CoupledBiLSTM(nI, hidden_width), dropout=dropout)
+    network = CoupledBiLSTM(nI, hidden_width)
+    return RecurrentEncoder(network, dropout=dropout, state_width=hidden_width)

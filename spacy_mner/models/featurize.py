@@ -57,6 +57,11 @@ def featurize(
             name: to_device(part.featurize_docs(docs), device)
             for name, part in blueprint.docs.items()
         },
+        initial_state=(
+            None
+            if blueprint.initial_state is None
+            else to_device(blueprint.initial_state.featurize_docs(docs), device)
+        ),
         evidence=(
             None
             if blueprint.evidence is None

@@ -1,6 +1,7 @@
 """`spacy_mner.MultimodalTagger.v1`: a Thinc model around the torch module."""
 
-from typing import Any, Callable, Collection, Dict, List, Optional, Sequence, Tuple, cast
+import contextlib
+from typing import Any, Callable, Collection, Dict, Iterator, List, Optional, Sequence, Tuple, cast
 
 import numpy as np
 import torch
@@ -37,6 +38,7 @@ def build_multimodal_tagger_v1(
     decoder: DecoderBuilder,
     tok2vec: Optional[Model[List[Doc], List[Floats2d]]] = None,
     evidence: Optional[Evidence] = None,
+    initial_state: Optional[Any] = None,
     width: int = 150,
     post_dropout: Optional[Dict[str, float]] = None,
     token_dropout: Optional[Dict[str, float]] = None,
@@ -55,6 +57,8 @@ def build_multimodal_tagger_v1(
     decoder (DecoderBuilder): labels it.
     tok2vec (Optional[Model]): any spaCy tok2vec, listener or transformer: the modality "context".
     evidence (Optional[Evidence]): what the post says about the labels as a whole.
+    initial_state (Optional[DocModality]): what the encoder starts from, such as the picture (§3.1: "only
+        as an initial input"); it needs an encoder that takes an initial state.
     width (int): p, the common width of the modalities.
     post_dropout (Optional[Dict[str, float]]): in training, the probability that a modality is missing
         from a whole post, by modality.
@@ -74,6 +78,8 @@ def build_multimodal_tagger_v1(
         raise ValueError(
             Errors.M009.format(kind=name, problem="it is no FormModality or DocModality")
         )
+    if initial_state is not None and not isinstance(initial_state, DocModality):
+        raise ValueError(Errors.M009.format(kind="initial_state", problem="it is no DocModality"))
     blueprint = Blueprint(
         forms=forms,
         docs=docs,
@@ -81,6 +87,7 @@ def build_multimodal_tagger_v1(
         encoder=encoder,
         decoder=decoder,
         evidence=evidence,
+        initial_state=initial_state,
         width=width,
         context_activation=context_activation,
         context_dropout=context_dropout,
@@ -185,6 +192,37 @@ def get_tagger(model: Model[List[Doc], TaggerOutput]) -> MultimodalTagger:
     RAISES (ValueError): M001 before initialization.
     """
     return get_shim(model).module
+
+
+@contextlib.contextmanager
+def missing_modalities(
+    model: Model[List[Doc], TaggerOutput], names: Collection[str]
+) -> Iterator[None]:
+    """Predict as if modalities were missing from every token: what are they worth to a trained model?
+
+    What is cached stays valid, because the modalities are computed and then not looked at. Other threads
+    wait with their predictions until the block ends.
+
+    model (Model): an initialized tagger.
+    names (Collection[str]): names of modalities, such as "word".
+    RAISES (ValueError): M001 before initialization, M006 for a modality that the model has not.
+    """
+    shim = get_shim(model)
+    tagger = shim.module
+    for name in names:
+        if name not in tagger.modality_names:
+            raise ValueError(
+                Errors.M006.format(
+                    value=name, setting="modality", options=", ".join(tagger.modality_names)
+                )
+            )
+    with shim.lock:
+        before = tagger.missing
+        tagger.missing = before | frozenset(names)
+        try:
+            yield
+        finally:
+            tagger.missing = before
 
 
 def get_decoder(model: Model[List[Doc], TaggerOutput]) -> Decoder:

@@ -98,7 +98,9 @@ class Decoder(Protocol):
 # (n_modalities, width) -> module: values (B, T, M, p), present (B, T, M) ->
 # merged (B, T, nO), weights (B, T, M) or None. The module has an attribute `nO`.
 FusionBuilder = Callable[[int, int], nn.Module]
-# (nI) -> module: x (B, T, nI), mask (B, T) -> (B, T, nO). The module has an attribute `nO`.
+# (nI) -> module: x (B, T, nI), mask (B, T) -> (B, T, nO). The module has an attribute `nO`. One that
+# can be given an initial state says its width in `state_width`, and takes it as a third argument
+# (B, state_width).
 EncoderBuilder = Callable[[int], nn.Module]
 # (nI, labels) -> module that maps hidden (B, T, nI) to emissions, and is a `Decoder`.
 DecoderBuilder = Callable[[int, Sequence[str]], nn.Module]
@@ -114,6 +116,7 @@ class Batch:
     forms (Dict[str, Features]): features of the forms that must be computed, by modality.
     new_slots (Optional[Tensor]): (U,) where the computed forms go in the cache; None = no cache.
     docs (Dict[str, Features]): features of the posts, by modality.
+    initial_state (Optional[Features]): features of the posts for the encoder's initial state.
     evidence (Optional[Features]): features of the posts for the evidence.
     """
 
@@ -123,6 +126,7 @@ class Batch:
     forms: Dict[str, Features] = field(default_factory=dict)
     new_slots: Optional[Tensor] = None
     docs: Dict[str, Features] = field(default_factory=dict)
+    initial_state: Optional[Features] = None
     evidence: Optional[Features] = None
 
 

@@ -6,8 +6,8 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from .. import about
 from .chart import Series, bar_chart
 from .marks import compare_entities, mark_entities
+from .page import render_page
 from .results import Figure, Result, figure
-from .style import CSS
 
 Results = Dict[str, List[Result]]
 
@@ -28,23 +28,21 @@ def render_report(results: Results, *, title: str = TITLE) -> str:
     title (str): The page's title.
     RETURNS (str): The HTML; everything from the data is escaped.
     """
-    sections = [
-        _head(results, title),
+    return render_page(
+        title, [_head(results, title), *render_parts(results), render_commands(results)]
+    )
+
+
+def render_parts(results: Results) -> List[str]:
+    """Chart, tables and posts of one way to train, for a page with several; empty parts are ""."""
+    return [
         _chart(results),
         _main_table(results),
         _types_table(results),
         _pictures_table(results),
         _mentions_table(results),
         _posts(results),
-        _commands(results),
     ]
-    body = "\n".join(section for section in sections if section)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{CSS}\n</style>\n</head>\n"
-        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
-    )
 
 
 def _head(results: Results, title: str) -> str:
@@ -223,7 +221,8 @@ def _posts(results: Results) -> str:
     return f'<h2>Posts</h2>\n<p class="note">{note}</p>\n' + "\n".join(items)
 
 
-def _commands(results: Results) -> str:
+def render_commands(results: Results) -> str:
+    """The commands that made the figures."""
     commands = [
         escape(str(result["command"]))
         for found in results.values()

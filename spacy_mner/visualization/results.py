@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional
 
@@ -37,6 +38,28 @@ def load_results(folder: Path) -> Dict[str, List[Result]]:
     if not results:
         raise ValueError(Errors.M062.format(path=folder))
     return results
+
+
+def load_groups(folder: Path) -> Dict[str, Dict[str, List[Result]]]:
+    """The same, apart for each way to train: what lies under folders of different names.
+
+    Folders `seed-0`, `seed-1`, … are runs of one way; their names do not count.
+
+    folder (Path): The folder.
+    RETURNS (Dict[str, Dict[str, List[Result]]]): By the way's name, such as "mner"; empty without results.
+    RAISES (ValueError): M063 if a file is of another make.
+    """
+    groups: Dict[str, Dict[str, List[Result]]] = {}
+    for path in sorted(folder.rglob("evaluation-*.json")):
+        result = _load(path)
+        parts = path.parent.relative_to(folder).parts
+        name = "/".join(part for part in parts if not re.fullmatch(r"seed-?\d+", part))
+        group = groups.setdefault(name, {condition: [] for condition in CONDITIONS})
+        group[result["images"]].append(result)
+    return {
+        name: {condition: found for condition, found in group.items() if found}
+        for name, group in groups.items()
+    }
 
 
 def figure(results: Iterable[Result], *keys: str) -> Optional[Figure]:

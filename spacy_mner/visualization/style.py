@@ -56,11 +56,33 @@ mark { padding: 1px 4px; border-radius: 4px; box-decoration-break: clone;
   -webkit-box-decoration-break: clone; color: #1f2933; -webkit-print-color-adjust: exact;
   print-color-adjust: exact; }
 mark b { font-size: 0.72em; letter-spacing: 0.03em; }
+h3 { margin: 26px 0 4px; font-size: 15px; }
+table.dense { font-size: 13px; } table.dense th, table.dense td { padding: 6px 7px; font-size: 13px; }
+td.text, th.text { text-align: left; }
+td.text { white-space: normal; min-width: 60px; }
+tr.break td { border-top: 2px solid var(--line); }
+td small { white-space: nowrap; }
+figure { margin: 14px 0; } figure img { max-width: 100%; height: auto; display: block; }
+figcaption { color: var(--soft); font-size: 14px; }
+.contents { columns: 2; font-size: 14px; padding-left: 22px; margin: 14px 0 0; }
+.contents a { color: #2f6f9f; text-decoration: none; }
+.part { border-top: 1px solid var(--line); margin-top: 40px; }
+.part > h2 { margin-top: 22px; }
+.heat { margin: 18px 0; break-inside: avoid; }
+.heat table { width: auto; margin: 4px 0; border-collapse: separate; border-spacing: 2px;
+  -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+.heat th, .heat td { padding: 5px 8px; text-align: center; border: 0; font-size: 13px; }
+.heat th:first-child { text-align: right; color: var(--soft); }
+.heat td:last-child, .heat th:last-child { padding-right: 8px; }
+.heat td.outside { color: var(--soft); } .heat td.tag { font-weight: 650; }
+.heat td.wrong { color: #a32020; font-weight: 650; }
 pre { padding: 12px 16px; background: var(--wash); border-radius: 6px; font-size: 13px;
   white-space: pre-wrap; overflow-wrap: anywhere; }
 @media (max-width: 700px) { main { margin: 0; padding: 24px 18px; border: 0; }
   .post dl { grid-template-columns: 1fr; } }
 @media print { body { background: none; font-size: 12px; } main { border: 0; margin: 0; padding: 0;
-  max-width: none; } h2 { break-after: avoid; } table, .chart, .cards { break-inside: avoid; }
+  max-width: none; } h2, h3 { break-after: avoid; }
+  .part { break-before: page; border: 0; } figure { break-inside: avoid; }
+  table, .chart, .cards { break-inside: avoid; }
   .card, .dot, pre { -webkit-print-color-adjust: exact; print-color-adjust: exact; } }
 """.strip()

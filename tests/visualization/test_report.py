@@ -11,7 +11,7 @@ from spacy_mner.visualization.report import render_report
 
 from .results import make_result
 
-VOID = {"meta", "line", "rect"}
+VOID = {"meta", "line", "rect", "img"}
 
 
 class Checker(HTMLParser):

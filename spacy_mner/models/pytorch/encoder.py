@@ -12,14 +12,23 @@ class RecurrentEncoder(nn.Module):
 
     network (nn.Module): maps x (B, T, nI), mask (B, T) to (B, T, nO) and has the attribute `nO`.
     dropout (Optional[float]): fixed rate, or None to follow `[training] dropout`.
+    state_width (Optional[int]): H, where the network takes an initial state (B, H) as its third argument.
     """
 
-    def __init__(self, network: nn.Module, *, dropout: Optional[float] = None) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        dropout: Optional[float] = None,
+        state_width: Optional[int] = None,
+    ) -> None:
         super().__init__()
         self.network = network
         self.nO: int = network.nO  # type: ignore[assignment]
+        self.state_width = state_width
         self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """x (B, T, nI), mask (B, T) -> (B, T, nO)."""
-        return self.dropout(self.network(self.dropout(x), mask))
+    def forward(self, x: Tensor, mask: Tensor, initial: Optional[Tensor] = None) -> Tensor:
+        """x (B, T, nI), mask (B, T), initial (B, H) -> (B, T, nO)."""
+        state = () if initial is None else (self.dropout(initial),)
+        return self.dropout(self.network(self.dropout(x), mask, *state))

@@ -1,6 +1,6 @@
 """The network: modalities -> fusion -> encoder -> decoder."""
 
-from typing import Dict, List, Optional
+from typing import Dict, FrozenSet, List, Optional, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ class MultimodalTagger(nn.Module):
     context (Optional[nn.Module]): transform of the `tok2vec` vectors.
     fusion, encoder, decoder (nn.Module): see `models/types.py`.
     evidence (Optional[nn.Module]): bias on the emissions.
+    initial_state (Optional[nn.Module]): what the encoder starts from; a module as in `docs`.
     width (int): p.
     post_dropout (Dict[str, float]): probability that a modality is missing from a whole post, in
         training; by modality.
@@ -38,6 +39,7 @@ class MultimodalTagger(nn.Module):
         encoder: nn.Module,
         decoder: nn.Module,
         evidence: Optional[nn.Module],
+        initial_state: Optional[nn.Module] = None,
         width: int,
         post_dropout: ModalityDropout,
         token_dropout: ModalityDropout,
@@ -51,10 +53,13 @@ class MultimodalTagger(nn.Module):
         self.encoder = encoder
         self.decoder = decoder
         self.evidence = evidence
+        self.initial_state = initial_state
         self.width = width
         self.post_dropout = post_dropout
         self.token_dropout = token_dropout
         self.cache = cache
+        # Modalities that are made to miss, in prediction: see `missing_modalities`.
+        self.missing: FrozenSet[str] = frozenset()
 
     @property
     def modality_names(self) -> List[str]:
@@ -73,15 +78,17 @@ class MultimodalTagger(nn.Module):
             values.append(self.context(context))
             # A token that became no sub-token has no context: missing, not zero.
             present.append(context.ne(0).any(-1))
+            if CONTEXT in self.missing:
+                present[-1] = torch.zeros_like(present[-1])
         query = _mean(values, present)
-        docs = [module(batch.docs[name], query) for name, module in self.docs.items()]
+        docs = [self._doc(name, module, batch, query) for name, module in self.docs.items()]
         at = len(self.forms)
         values[at:at] = [v for v, _ in docs]
         present[at:at] = [p for _, p in docs]
         merged, weights = self.fusion(
             torch.stack(values, dim=2), self._drop_modalities(torch.stack(present, dim=2))
         )
-        hidden = self.encoder(merged, batch.mask)
+        hidden = self.encoder(merged, batch.mask, *self._initial_state(batch))
         emissions = self.decoder(hidden)
         if self.evidence is not None and batch.evidence is not None:
             emissions = self._add_bias(emissions, self.evidence(batch.evidence, hidden))
@@ -105,7 +112,29 @@ class MultimodalTagger(nn.Module):
         index = batch.form_index.flatten()
         values = values.index_select(0, index).view(*shape, self.width)
         present = present.index_select(0, index).view(shape)
+        for f, name in enumerate(self.forms):
+            if name in self.missing:
+                # A new tensor: the cache keeps its own.
+                present = present.clone()
+                present[..., f] = False
         return list(values.unbind(2)), list(present.unbind(2))
+
+    def _doc(
+        self, name: str, module: nn.Module, batch: Batch, query: Optional[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Values (B, T, p) and presence (B, T) of a modality that belongs to the post."""
+        values, present = module(batch.docs[name], query)
+        return values, torch.zeros_like(present) if name in self.missing else present
+
+    def _initial_state(self, batch: Batch) -> tuple[Tensor, ...]:
+        """The encoder's third argument (B, H), if there is one; zero for posts that have nothing."""
+        if self.initial_state is None or batch.initial_state is None:
+            return ()
+        # No token asks, so regions that are pooled by attention are averaged.
+        width = cast(int, self.encoder.state_width)
+        query = torch.zeros(len(batch.mask), 1, width, device=batch.mask.device)
+        values, present = self.initial_state(batch.initial_state, query)
+        return (values[:, 0].masked_fill(~present, 0.0),)
 
     def _drop_modalities(self, present: Tensor) -> Tensor:
         """Make modalities missing in training, so that one model serves posts with and without."""

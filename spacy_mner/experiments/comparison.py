@@ -1,0 +1,129 @@
+"""Systems to compare: pipelines and results of runs, one a seed, scored on the same posts."""
+
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+import spacy
+from spacy.training import Corpus
+
+from ..errors import Errors
+from ..evaluation.counts import PostCounts
+from ..evaluation.evaluate import evaluate
+from ..extensions import set_extensions
+from ..pictures import Condition
+from ..visualization.table import Cell, Table, Value
+from .fingerprint import hash_data
+from .multi_seed import spread
+from .runs import read_result
+from .significance import Difference
+
+CHOSEN = ("model-last", "model-best")
+
+
+def find_runs(path: Path) -> List[Path]:
+    """The pipelines or results of one system.
+
+    path (Path): a pipeline, a run's JSON file, or a folder with either, one a seed. Results are preferred
+        to pipelines, and of what `spacy train` writes the last weights to those that were chosen.
+    RETURNS (List[Path]): at least one; pipelines are folders.
+    RAISES (ValueError): M123 if there is none.
+    """
+    if path.is_file() or _is_pipeline(path):
+        return [path]
+    results = sorted(path.rglob("seed-*.json"))
+    if results:
+        return results
+    pipelines = sorted(
+        {meta.parent for meta in path.rglob("meta.json") if _is_pipeline(meta.parent)}
+    )
+    for name in CHOSEN:
+        chosen = [pipeline for pipeline in pipelines if pipeline.name == name]
+        if chosen:
+            return chosen
+    if not pipelines:
+        raise ValueError(Errors.M123.format(path=path))
+    return pipelines
+
+
+def load_counts(
+    path: Path, data: Path, *, images: Condition = "on", progress: bool = False
+) -> List[List[PostCounts]]:
+    """The counts per post of every run of a system.
+
+    path (Path): see `find_runs`.
+    data (Path): the scored posts.
+    images (Condition): pictures, where pipelines are scored now; a run's result has its own.
+    progress (bool): show progress bars.
+    RETURNS (List[List[PostCounts]]): one list a run.
+    RAISES (ValueError): M120 if a result is from other posts, or the folder holds several rows.
+    """
+    paths = find_runs(path)
+    counts = []
+    rows = set()
+    for run in paths:
+        if run.is_dir():
+            counts.append(_score(run, data, images, progress))
+            continue
+        result = read_result(run)
+        if result["test_sha"] != hash_data(data):
+            raise ValueError(Errors.M120.format(problem=f"'{run}' was scored on another file"))
+        rows.add(result["row"])
+        counts.append([PostCounts(*row) for row in result["counts"]])
+    if len(rows) > 1:
+        problem = f"'{path}' holds the runs of several systems ({', '.join(sorted(rows))})"
+        raise ValueError(Errors.M120.format(problem=problem))
+    return counts
+
+
+def comparison_table(
+    differences: Dict[str, Difference], names: Sequence[str], n_runs: Sequence[int], n_posts: int
+) -> Table:
+    """F1 of both, their difference, its interval and both tests."""
+    rows: List[Sequence[Cell]] = [
+        [
+            kind,
+            Value(d.a, digits=2),
+            Value(d.b, digits=2),
+            Value(d.difference, digits=2),
+            f"[{d.low:.2f}, {d.high:.2f}]".replace("-", "−"),
+            _probability(d.p_bootstrap),
+            _probability(d.p_randomisation),
+        ]
+        for kind, d in differences.items()
+    ]
+    return Table(
+        title=f"{names[0]} (A) against {names[1]} (B)",
+        header=["F1", "A", "B", "A − B", "95 % interval", "p bootstrap", "p randomisation"],
+        rows=rows,
+        note=(
+            f"{n_posts:,} posts; {n_runs[0]} run(s) of A, {n_runs[1]} of B. Posts are what is resampled; "
+            "the counts of a post are pooled over the runs, so the F1 here is that of all runs "
+            "together. Interval: percentile bootstrap over posts, paired. p: two-sided."
+        ),
+    )
+
+
+def spread_note(counts: Sequence[Sequence[PostCounts]], name: str) -> str:
+    """Mean and deviation of the typed F1 over the runs, as a sentence."""
+    from ..evaluation.counts import total_fscores
+
+    found = spread(100 * total_fscores(run)[0] for run in counts)
+    return f"{name}: typed F1 {found.value(2).show()} over {found.n} run(s)."
+
+
+def _score(model: Path, data: Path, images: Condition, progress: bool) -> List[PostCounts]:
+    set_extensions()
+    nlp = spacy.load(model)
+    examples = list(Corpus(data)(nlp))
+    if not examples:
+        raise ValueError(Errors.M061.format(path=data))
+    scores: Dict[str, Any] = evaluate(nlp, examples, images, counts=True, progress=progress)
+    return [PostCounts(*row) for row in scores["counts"]]
+
+
+def _is_pipeline(path: Path) -> bool:
+    return (path / "meta.json").is_file() and (path / "config.cfg").is_file()
+
+
+def _probability(p: float) -> str:
+    return f"{p:.4f}" if p >= 0.0001 else "< 0.0001"

@@ -1,0 +1,97 @@
+"""Mean and standard deviation of runs that differ in their seed alone."""
+
+import math
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence
+
+from ..visualization.table import Value
+from .runs import Data, Trial, run_trial
+
+Result = Dict[str, Any]
+
+
+class Spread(NamedTuple):
+    """A figure over several runs.
+
+    mean (float): the mean.
+    sd (float): standard deviation of the sample (n - 1): the runs stand for all that could have been
+        made. 0 for a single run.
+    n (int): number of runs.
+    """
+
+    mean: float
+    sd: float
+    n: int
+
+    def value(self, digits: int = 1) -> Value:
+        """For a table: a single run has no deviation."""
+        return Value(self.mean, self.sd if self.n > 1 else None, digits)
+
+
+def spread(values: Iterable[float]) -> Spread:
+    """Mean and standard deviation of one value a run, of which there is at least one."""
+    found = list(values)
+    mean = sum(found) / len(found)
+    squares = sum((value - mean) ** 2 for value in found)
+    deviation = math.sqrt(squares / (len(found) - 1)) if len(found) > 1 else 0.0
+    return Spread(mean, deviation, len(found))
+
+
+def spread_of(results: Sequence[Result], *keys: str) -> Optional[Spread]:
+    """The spread of one score, in percent; None where a run lacks it.
+
+    results (Sequence[Result]): see `run_trial`.
+    *keys (str): the way to the score, such as "scores", "ents_f".
+    """
+    values = []
+    for result in results:
+        value: Any = result
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        if not isinstance(value, (int, float)):
+            return None
+        values.append(100.0 * value)
+    return spread(values) if values else None
+
+
+def run_seeds(
+    make_trial: Callable[[int], Trial],
+    seeds: Sequence[int],
+    data: Data,
+    metrics: Path,
+    *,
+    models: Optional[Path] = None,
+    keep: int = 0,
+    command: str = "",
+    use_gpu: int = -1,
+    progress: bool = False,
+) -> List[Result]:
+    """Train one config with several seeds; what is done already is read.
+
+    make_trial (Callable[[int], Trial]): the trial of a seed; all have one name.
+    seeds (Sequence[int]): at least one.
+    data (Data): on which posts.
+    metrics (Path): results go to `runs/NAME/seed-N.json` below it.
+    models (Optional[Path]): pipelines go to `NAME/seed-N` below it.
+    keep (int): keep the pipelines of the first seeds. Each has a copy of the word vectors.
+    command (str): makes the results again.
+    use_gpu (int): GPU id, or -1 for the CPU.
+    progress (bool): show progress bars.
+    RETURNS (List[Result]): one a seed.
+    """
+    results = []
+    for i, seed in enumerate(seeds):
+        trial = make_trial(seed)
+        kept = models is not None and i < keep
+        results.append(
+            run_trial(
+                trial,
+                data,
+                metrics / "runs" / trial.name / f"seed-{seed}.json",
+                model_dir=models / trial.name / f"seed-{seed}" if models and kept else None,
+                command=command,
+                use_gpu=use_gpu,
+                progress=progress,
+            )
+        )
+    return results

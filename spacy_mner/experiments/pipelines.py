@@ -1,0 +1,59 @@
+"""The component `mner` of a pipeline, its size, and what its word vectors know."""
+
+import shutil
+from pathlib import Path
+from typing import Iterable
+
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from ..errors import Errors
+from ..models.modalities.lookup import find_row
+from ..models.tagger import get_tagger
+from ..pipeline.mner import MultimodalEntityRecognizer
+from ..training.thin_vectors import thin_vectors
+
+
+def find_mner(nlp: Language) -> MultimodalEntityRecognizer:
+    """The last component of a pipeline that is an `mner`.
+
+    RAISES (ValueError): M130 if there is none.
+    """
+    for _, component in reversed(nlp.pipeline):
+        if isinstance(component, MultimodalEntityRecognizer):
+            return component
+    raise ValueError(Errors.M130.format(pipes=", ".join(nlp.pipe_names) or "empty"))
+
+
+def count_parameters(nlp: Language) -> int:
+    """Values of the component `mner` that training changes; word vectors that are frozen do not count."""
+    module = get_tagger(find_mner(nlp).model)
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+def known_share(docs: Iterable[Doc], vocab: Vocab) -> float:
+    """The share of tokens that are found in a table of word vectors, by the ladder of `find_row`."""
+    found = total = 0
+    for doc in docs:
+        for token in doc:
+            total += 1
+            found += find_row(token.text, vocab.vectors)[1] >= 0
+    return found / max(1, total)
+
+
+def write_thin_vectors(vectors: str, folder: Path, keep: float, *, seed: int) -> str:
+    """Write a copy of a vectors pipeline that has lost a part of its words.
+
+    vectors (str): name or path of a pipeline.
+    folder (Path): where to write; replaced if it exists.
+    keep (float): share of the words that stays.
+    seed (int): see `thin_vectors`.
+    RETURNS (str): the folder.
+    """
+    nlp = spacy.load(vectors)
+    nlp.vocab.vectors = thin_vectors(nlp.vocab.vectors, keep, seed=seed)
+    shutil.rmtree(folder, ignore_errors=True)
+    nlp.to_disk(folder)
+    return str(folder)

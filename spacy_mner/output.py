@@ -1,0 +1,59 @@
+"""Output files that are either complete or absent."""
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Iterator
+
+import srsly
+
+
+@contextmanager
+def atomic_text(path: Path) -> Iterator[IO[str]]:
+    """Open a text file that takes its name only when the block ends without an error.
+
+    path (Path): The file to write. Its folder is made where it does not exist.
+    YIELDS (IO[str]): A UTF-8 stream.
+    """
+    with (
+        _atomic(path) as descriptor,
+        open(descriptor, "w", encoding="utf8", newline="\n") as stream,
+    ):
+        yield stream
+
+
+@contextmanager
+def atomic_bytes(path: Path) -> Iterator[IO[bytes]]:
+    """The same as `atomic_text` for bytes."""
+    with _atomic(path) as descriptor, open(descriptor, "wb") as stream:
+        yield stream
+
+
+def write_json(path: Path, data: Any, *, indent: int = 2) -> None:
+    """Write JSON values to a file, atomically.
+
+    path (Path): The file to write.
+    data (Any): JSON values.
+    indent (int): Blanks of each level; 0 for everything in one line.
+    """
+    with atomic_text(path) as stream:
+        stream.write(srsly.json_dumps(data, indent=indent))
+        stream.write("\n")
+
+
+@contextmanager
+def _atomic(path: Path) -> Iterator[int]:
+    """A descriptor of a temporary file that becomes `path` when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        yield descriptor
+        # mkstemp makes files that only their owner can read.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
