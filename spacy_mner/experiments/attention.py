@@ -19,14 +19,14 @@ from .pipelines import find_mner
 class Attended(NamedTuple):
     """A post, as the model labelled it, with its modality weights.
 
-    index (int): its place in the data.
+    place (int): its place in the data, from 0.
     doc (Doc): the predicted doc, with `Doc._.modality_weights`.
     reference (Doc): the gold.
     right (bool): all entities are right.
     confidence (float): the mean probability of its predicted entities; 0 without any.
     """
 
-    index: int  # type: ignore[assignment]
+    place: int
     doc: Doc
     reference: Doc
     right: bool
@@ -79,14 +79,14 @@ def choose_posts(
     RAISES (ValueError): M126 for an id that is not there.
     """
     if not ids:
-        sure = sorted(posts, key=lambda post: (-post.confidence, post.index))
+        sure = sorted(posts, key=lambda post: (-post.confidence, post.place))
         right = [post for post in sure if post.right and post.doc.ents]
         # Wrong and confident: a predicted entity is wrong, or a gold one missing.
         wrong = [post for post in sure if not post.right]
         return [*right[:n], *wrong[:n]]
     by_id: Dict[str, Attended] = {}
     for post in posts:
-        by_id.setdefault(str(post.index + 1), post)
+        by_id.setdefault(str(post.place + 1), post)
         if post.reference._.image_id:
             by_id.setdefault(str(post.reference._.image_id), post)
     for id_ in ids:
@@ -103,7 +103,7 @@ def describe_attention(post: Attended, captions: Dict[str, str]) -> Dict[str, An
     if doc.ents:
         verdict += f", mean probability of its entities {post.confidence:.2f}"
     return {
-        "name": f"post {post.index + 1}",
+        "name": f"post {post.place + 1}",
         "tokens": [token.text for token in doc],
         "gold": _bio(post.reference),
         "predicted": _bio(doc),

@@ -123,11 +123,12 @@ def counts_table(posts: Sequence[ChangedPost], examples: Sequence[Example]) -> T
     )
     gold = Counter(ent.label_ for eg in examples for ent in eg.reference.ents)
     rows: List[Sequence[Cell]] = []
+    total = [0, 0, 0, 0]
     for label in sorted({*gold, *(label for label, _, _ in counts)}):
         cells = [counts[label, kind, is_gold] for is_gold in (True, False) for kind in KINDS]
         rows.append([label, gold[label], *cells, _net(cells)])
-    sums = [sum(int(row[i]) for row in rows) for i in range(1, 6)]  # type: ignore[arg-type,misc]
-    rows.append(["all", *sums, _net(sums[1:])])
+        total = [a + b for a, b in zip(total, cells, strict=True)]
+    rows.append(["all", sum(gold.values()), *total, _net(total)])
     return Table(
         title="Entities that the picture fixes and breaks",
         header=["type", "gold", "found", "lost", "avoided", "made", "net"],

@@ -122,7 +122,7 @@ def _rectangle(corner: Tuple[float, float], width: float, height: float, **style
 
 
 def _short(token: str) -> str:
-    return _plain(token if len(token) <= 16 else f"{token[:15]}…")
+    return _plain(token if len(token) <= 14 else f"{token[:13]}…")
 
 
 def _plain(text: str) -> str:
