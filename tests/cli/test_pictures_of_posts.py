@@ -9,7 +9,11 @@ import textwrap
 import numpy as np
 import pytest
 import spacy
+from spacy.cli._util import app
 from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+import spacy_mner.cli  # noqa: F401 (attaches the commands)
 
 TEXT = "Daisy is lovely"
 # The picture alone says whether the name is a person; the same picture comes more than once.
@@ -115,3 +119,50 @@ def test_predict_on_a_folder(trained_on_files, tmp_path, n_process):
     assert [row["image_used"] for row in rows] == [x in ("person", "thing") for x in PICTURES]
     found = [[(ent["text"], ent["label"]) for ent in row["entities"]] for row in rows]
     assert found == [[("Daisy", "PER")] * person for person in PERSONS]
+
+
+def test_real_tweets_with_their_pictures(trained_on_files, tmp_path, request):
+    """encode, convert and predict, with a store and with the files, give the same entities."""
+    data = request.config.rootpath.parent / "shared" / "data" / "tweets_with_images"
+    if not data.is_dir():
+        pytest.skip("the folder shared/data/tweets_with_images is not here")
+    posts, images = data / "posts.jsonl", data / "images"
+    store, corpus = tmp_path / "store", tmp_path / "tweets.spacy"
+    done = run("encode", images, store, "--encoder", "efficientnet_lite0", "--strict")
+    assert done.exit_code == 0, done.output
+    done = run("convert", posts, corpus, "--features", store, "--strict")
+    assert done.exit_code == 0, done.output
+    docs = list(DocBin().from_disk(corpus).get_docs(spacy.blank("en").vocab))
+    assert len(docs) == 20
+    assert {doc._.image_vec.shape for doc in docs} == {(1280,)}
+    assert len({doc._.image_vec.tobytes() for doc in docs}) == 20
+    tags = [json.loads(line)["tags"] for line in posts.read_text(encoding="utf8").splitlines()]
+    n_entities = sum(len(doc.ents) for doc in docs)
+    # An orphan I- begins an entity.
+    starts = [
+        tag[0] == "B" or (tag[0] == "I" and (i == 0 or row[i - 1][1:] != tag[1:]))
+        for row in tags for i, tag in enumerate(row)
+    ]  # fmt: skip
+    assert n_entities == sum(starts) > 20
+    rows = []
+    for i, options in enumerate((("--features", store), ("--images", images))):
+        output = tmp_path / f"{i}.jsonl"
+        done = run("predict", trained_on_files.model, posts, output, *options)
+        assert done.exit_code == 0, done.output
+        assert "20 posts labelled, 20 with their picture" in done.stderr
+        assert "could not be used" not in done.stderr
+        rows.append([json.loads(x) for x in output.read_text(encoding="utf8").splitlines()])
+    for one, two, doc in zip(*rows, docs, strict=True):
+        assert one["tokens"] == two["tokens"] == [token.text for token in doc]
+        assert one["image_used"] is two["image_used"] is True
+        assert labels(one) == labels(two)
+
+
+def labels(row):
+    for ent in row["entities"]:
+        assert row["text"][ent["start"] : ent["end"]] == ent["text"]
+    return [(ent["start"], ent["end"], ent["label"]) for ent in row["entities"]]
+
+
+def run(*args):
+    return CliRunner().invoke(app, ["mner", *map(str, args)])
