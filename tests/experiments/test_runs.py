@@ -141,7 +141,7 @@ def test_steps_of_a_config():
         Config().from_disk(CONFIGS / f"{n}.cfg", interpolate=False) for n in ("paper", "mner")
     )
     assert find_steps(paper) == 4000
-    assert find_steps(mner) == 2400
+    assert find_steps(mner) == 2500
     fixed = change(paper, {"training.patience": 0, "training.max_steps": 77})
     assert find_steps(fixed) == 77
 
