@@ -159,7 +159,14 @@ MORE_ROWS: Tuple[Row, ...] = (
         {f"{MODEL}.encoder": {"@architectures": "spacy_mner.BiLSTM.v1", "hidden_width": 100}},
     ),
     Row("recommended", "Recommended profile", "W+C+V", config="mner"),
-    Row("recommended-text", "Recommended profile, text alone", "W+C", NO_IMAGE, "mner", "off"),
+    Row(
+        "recommended-text",
+        "Recommended profile, text alone",
+        "W+C",
+        {f"{MODEL}.evidence": None},
+        config="mner",
+        images="off",
+    ),
     Row(
         "recommended-shuffled",
         "Recommended profile, pictures of other posts",
