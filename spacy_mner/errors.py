@@ -128,8 +128,8 @@ class Errors(metaclass=_WithCodes):
     M006 = "'{value}' is not a valid {setting}. Choose one of: {options}."
     M007 = "Label '{label}' is not valid: a label is a non-empty string."
     M008 = (
-        "A modality named '{name}' is given twice. Names of modalities must differ: "
-        "set `name` on one of them."
+        "A modality cannot be called '{name}': {problem}. Choose another name for it under "
+        "[model.modalities]."
     )
     M009 = (
         "A '{kind}' in [model] does not follow its protocol: {problem}. "
@@ -287,38 +287,69 @@ class Errors(metaclass=_WithCodes):
         "from there."
     )
 
-    # Experiments: M100-M119
+    # Image encoders and their weights: M100-M119
     M100 = (
+        "The weights of the image encoder's network '{model}' are not on this machine. Put the file "
+        "'{file}' there: {path}. Or name another place with the option `path`, or allow the download "
+        "with the option `download`."
+    )
+    M101 = "The weights '{path}' cannot be read: {problem}."
+    M102 = (
+        "The weights '{path}' do not fit the network '{model}': {problem}. Give the weights of this "
+        "network, or name the network that they belong to."
+    )
+    M103 = (
+        "The weights of '{model}' cannot be downloaded: {reason}. Get the file some other way and put "
+        "it there: {path}, or name its place with the option `path`."
+    )
+    M104 = "There is no network '{model}' in {library}. Similar names: {similar}."
+    M105 = "The network '{model}' has no grid of regions that could be taken from it. Leave out `regions`."
+    M106 = "The network '{model}' has no classifier, so it has no tags for a picture."
+    M107 = (
+        "{what} needs the package '{package}', which is not installed. "
+        'Install it with: pip install "spacy-mner[{extra}]"'
+    )
+    M108 = (
+        "'{path}' is not a usable file of vectors: {problem}. docs/image-encoders.md says what the "
+        "encoder 'precomputed' reads."
+    )
+    M109 = "There is no vector for the picture '{id}' in '{path}'."
+    M110 = "The image encoder '{name}' needs the option '{option}'. Its options: {options}."
+    M111 = "--set {text} is not understood. Write OPTION=VALUE, e.g. --set model=resnet50."
+    M112 = "The vector of the picture '{id}' in '{path}' holds NaN or infinite values."
+
+    # Experiments: M120-M139
+    M120 = (
         "The two systems were not scored on the same posts: {problem}. Score both on the same data "
         "file, in the same order."
     )
-    M101 = (
+    M121 = (
         "There is no row '{name}'. Rows of the paper: {paper}. More rows: {more}. Or: all, paper."
     )
-    M102 = "The setting '{path}' cannot be changed: the config has no section '{section}'."
-    M103 = (
+    M122 = "The setting '{path}' cannot be changed: the config has no section '{section}'."
+    M123 = (
         "'{path}' holds no pipeline and no result of a run. Give a trained pipeline, a run's JSON file "
         "(metrics/…/runs/ROW/seed-0.json), or a folder of either, one a seed."
     )
-    M104 = (
+    M124 = (
         "'{path}' is not the result of a run: {problem}. Delete it and run the command again, or give "
         "another file."
     )
-    M105 = (
+    M125 = (
         "Nothing to split: '{path}' has {n} posts, of which {fraction} would be {dev}. Both parts need "
         "at least one post."
     )
-    M106 = "No post of '{path}' has the id '{id}'. The first ids: {known}."
-    M107 = (
+    M126 = "No post of '{path}' has the id '{id}'. The first ids: {known}."
+    M127 = (
         "The pipeline '{model}' has no modality weights: its fusion is not a modality attention. Train it "
         "with spacy_mner.ModalityAttention.v1 (in Table 1: the row wcv-attention)."
     )
-    M108 = (
+    M128 = (
         "Drawing needs matplotlib, which is not installed. Install it with: "
         'pip install "spacy-mner[plots]"'
     )
-    M109 = "'{path}' cannot be read as a file of captions or tags: {problem}."
-    M110 = (
+    M129 = "'{path}' cannot be read as a file of captions or tags: {problem}."
+    M130 = (
         "The pipeline ({pipes}) has no component 'mner'. Train one with configs/mner.cfg or "
         "configs/paper.cfg."
     )

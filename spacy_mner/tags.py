@@ -123,6 +123,25 @@ def trim(entity: Entity, space: np.ndarray) -> Entity:
     return entity._replace(end=end)
 
 
+def post_labels(examples: Sequence[Example], labels: Sequence[str]) -> np.ndarray:
+    """Which labels each post holds.
+
+    examples (Sequence[Example]): n examples.
+    labels (Sequence[str]): N labels.
+    RETURNS (ndarray): float32 (n, N): 1 where an entity of the reference has the label, else 0; NaN for
+        a post without any entity annotation.
+    """
+    ids = {label: i for i, label in enumerate(labels)}
+    held = np.zeros((len(examples), len(labels)), dtype=np.float32)
+    for row, eg in zip(held, examples, strict=True):
+        if not eg.reference.has_annotation("ENT_IOB"):
+            row[:] = np.nan
+        for ent in eg.reference.ents:
+            if ent.label_ in ids:
+                row[ids[ent.label_]] = 1.0
+    return held
+
+
 def entities_from_tags(tags: np.ndarray) -> Iterator[Entity]:
     """The entities of one row of legal tag ids (n_tokens,)."""
     begins = np.flatnonzero(tags % 2 == 1)

@@ -123,8 +123,14 @@ def test_init_labels_and_assemble(config, paths, tmp_path):
 def test_train_with_pictures(model):
     nlp = spacy.load(model)
     tagger = get_tagger(nlp.get_pipe("mner").model)
-    assert tagger.modality_names == ["word", "char", "image"]
-    assert tagger.docs["image"].standardize.mean.shape == (6,)
+    if tagger.evidence is None:
+        assert tagger.modality_names == ["word", "char", "image"]
+        assert tagger.docs["image"].standardize.mean.shape == (6,)
+    else:
+        assert tagger.modality_names == ["word", "char"]
+        # One regression a label for all posts, and one for each of the five folds.
+        assert tagger.evidence.scores.fitted.shape == (2, 6, 7)
+        assert tagger.evidence.scores.fitted.any()
     doc = nlp.make_doc("Daisy is back")
     doc._.image_vec = np.zeros(6, dtype="float32")
     assert nlp(doc).has_annotation("ENT_IOB")

@@ -98,5 +98,7 @@ def make_tagger(
     model = resolve(Config({"model": block})["model"])
     if initialize:
         set_labels(model, labels)
-        model.initialize(X=list(docs))
+        # Every second post holds the first label, and so on: enough for a fit.
+        held = np.eye(2, len(labels), dtype="float32")[np.arange(len(docs)) // 2 % 2]
+        model.initialize(X=list(docs), Y=held)
     return model

@@ -66,7 +66,7 @@ def ablate(
     command (str): makes it again.
     silent (bool): print nothing.
     RETURNS (List[Dict[str, Dict[str, Any]]]): see `experiments.ablation.ablate`, one a pipeline.
-    RAISES (ValueError): M061 if there are no posts, M103 without a pipeline.
+    RAISES (ValueError): M061 if there are no posts, M123 without a pipeline.
     """
     msg = Printer(no_print=silent, pretty=not silent)
     set_extensions()

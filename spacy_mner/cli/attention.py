@@ -97,7 +97,7 @@ def attention(
     command (str): makes it again.
     silent (bool): print nothing.
     RETURNS (List[Dict[str, Any]]): what was drawn, see `visualization/heatmap.py`.
-    RAISES (ValueError): M061 without posts, M106 for an unknown id, M107 without modality attention.
+    RAISES (ValueError): M061 without posts, M126 for an unknown id, M127 without modality attention.
     """
     msg = Printer(no_print=silent, pretty=not silent)
     set_extensions()

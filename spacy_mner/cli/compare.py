@@ -82,7 +82,7 @@ def compare(
     command (str): makes it again.
     silent (bool): print nothing.
     RETURNS (Dict[str, Difference]): "typed" and "segmentation".
-    RAISES (ValueError): M100 if they were not scored on the same posts, M103 if there is nothing.
+    RAISES (ValueError): M120 if they were not scored on the same posts, M123 if there is nothing.
     """
     msg = Printer(no_print=silent, pretty=not silent)
     counts = [

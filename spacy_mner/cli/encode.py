@@ -1,17 +1,18 @@
 """`python -m spacy mner encode`"""
 
+import json
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Dict, List, Mapping, Optional, Sequence
 
 from spacy.cli._util import import_code, setup_gpu
 from wasabi import Printer
 
+from ..errors import Errors
 from ..images.encode import EncodeSummary, create_encoder, encode
-from ._output import fail_on_coded_errors
+from ..images.reading import printable
+from ._output import atomic_text, fail_on_coded_errors
 from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
-
-NAMED = 20  # missing pictures that the summary names
 
 
 @mner_cli.command("encode")
@@ -29,7 +30,8 @@ def encode_cli(
         Opt(
             "--vectors",
             "-v",
-            help="Name or path of the pipeline whose word vectors the captions encoder uses",
+            help="Name or path of the pipeline whose word vectors the captions encoder uses; or file "
+            "of vectors, for the encoder precomputed",
         ),
     ] = None,
     regions: Annotated[
@@ -41,11 +43,32 @@ def encode_cli(
             "the caption",
         ),
     ] = False,
-    batch_size: Annotated[int, Opt("--batch-size", "-b", help="Pictures to a batch", min=1)] = 32,
+    options: Annotated[
+        Optional[List[str]],
+        Opt(
+            "--set",
+            help="Option of the encoder as NAME=VALUE, e.g. --set model=resnet50 or "
+            "--set download=true; may be repeated",
+        ),
+    ] = None,
+    batch_size: Annotated[
+        Optional[int],
+        Opt(
+            "--batch-size",
+            "-b",
+            help="Pictures to a batch. Default: 4 for networks on the CPU, which work on several "
+            "batches at a time, else 32",
+            min=1,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool,
         Opt("--overwrite", "-F", help="Start from nothing where the store is there already"),
     ] = False,
+    report: Annotated[
+        Optional[Path],
+        Opt("--report", "-r", help="JSON file for the summary, with every missing picture"),
+    ] = None,
     strict: Annotated[
         bool, Opt("--strict", help="Exit with 1 if a picture cannot be encoded")
     ] = False,
@@ -58,10 +81,11 @@ def encode_cli(
 
     A picture's id is its path in the folder without the suffix: "a/b.jpg" has the id "a/b".
     Pictures that are in the store already are not computed again, so that a run that was stopped
-    can be started again. Pictures that cannot be read are named at the end and in
+    can be started again. Pictures that cannot be read are named at the end, with the reason, and in
     STORE/missing.json; they stop nothing.
 
-    Encoders that come with the package: efficientnet_lite0 (pictures), captions (captions).
+    Encoders that come with the package: efficientnet_lite0, googlenet, inception_v3, torchvision,
+    timm, open_clip (pictures), captions (captions), precomputed (ids of pictures).
     """
     import_code(code_path)
     with fail_on_coded_errors():
@@ -71,13 +95,19 @@ def encode_cli(
             encoder,
             vectors=vectors,
             regions=regions,
+            options=parse_options(options or []),
             batch_size=batch_size,
             overwrite=overwrite,
             use_gpu=use_gpu,
             silent=silent,
         )
-    if strict and summary.missing:
-        Printer().fail(f"{len(summary.missing)} could not be encoded (--strict)", exits=1)
+    if report is not None:
+        with atomic_text(report) as stream:
+            json.dump(summary.to_json(), stream, indent=2)
+            stream.write("\n")
+    if strict and not summary.complete:
+        n = len(summary.missing) + len(summary.folders)
+        Printer().fail(f"{n} could not be encoded (--strict)", exits=1)
 
 
 def encode_images(
@@ -87,7 +117,8 @@ def encode_images(
     *,
     vectors: Optional[str] = None,
     regions: bool = False,
-    batch_size: int = 32,
+    options: Optional[Mapping[str, Any]] = None,
+    batch_size: Optional[int] = None,
     overwrite: bool = False,
     use_gpu: int = -1,
     silent: bool = True,
@@ -99,7 +130,8 @@ def encode_images(
     encoder (str): Registered name of the image encoder.
     vectors (Optional[str]): Pipeline with word vectors, for captions.
     regions (bool): Several vectors per picture.
-    batch_size (int): Pictures to a batch.
+    options (Optional[Mapping[str, Any]]): Options of the encoder.
+    batch_size (Optional[int]): Pictures to a batch. None: as is best for the encoder.
     overwrite (bool): Start from nothing.
     use_gpu (int): GPU, or -1 for the CPU.
     silent (bool): Neither print a summary nor show a progress bar.
@@ -108,7 +140,7 @@ def encode_images(
     """
     msg = Printer(no_print=silent)
     setup_gpu(use_gpu, silent=silent)
-    network = create_encoder(encoder, vectors=vectors, regions=regions)
+    network = create_encoder(encoder, vectors=vectors, regions=regions, options=options)
     summary = encode(
         source,
         store,
@@ -119,6 +151,25 @@ def encode_images(
     )
     _print_summary(msg, summary, store, f"{network.reads}s")
     return summary
+
+
+def parse_options(texts: Sequence[str]) -> Dict[str, Any]:
+    """Read options of an encoder as they are written on the command line.
+
+    texts (Sequence[str]): NAME=VALUE each; values that are JSON (true, 3, null) are read as such.
+    RETURNS (Dict[str, Any]): The options.
+    RAISES (ValueError): If one is not understood.
+    """
+    options: Dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name.strip() or not equals:
+            raise ValueError(Errors.M111.format(text=text))
+        try:
+            options[name.strip()] = json.loads(value)
+        except ValueError:
+            options[name.strip()] = value
+    return options
 
 
 def _print_summary(msg: Printer, summary: EncodeSummary, store: Path, what: str) -> None:
@@ -136,7 +187,12 @@ def _print_summary(msg: Printer, summary: EncodeSummary, store: Path, what: str)
         codes = Counter(reason.partition(" ")[0] for reason in summary.missing.values())
         counts = ", ".join(f"{n} x {code}" for code, n in codes.most_common())
         msg.warn(f"{len(summary.missing)} could not be encoded ({counts}):")
-        for id_, reason in list(summary.missing.items())[:NAMED]:
-            msg.text(f"{id_}: {reason}")
-        if len(summary.missing) > NAMED:
-            msg.text(f"... all of them are in {store / 'missing.json'}")
+        for id_, reason in summary.missing.items():
+            msg.text(f"{printable(summary.files.get(id_, id_))}: {printable(reason)}")
+    if summary.folders:
+        msg.warn(f"{len(summary.folders)} folders were not looked into:")
+        for folder, reason in summary.folders.items():
+            msg.text(f"{printable(folder)}: {reason}")
+    for kind, ids in summary.doubtful.items():
+        msg.warn(f"{len(ids)} vectors are {kind}:")
+        msg.text(printable(", ".join(ids)))

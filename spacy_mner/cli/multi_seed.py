@@ -120,7 +120,7 @@ def multi_seed(
     seeds (Sequence[int]): one run each.
     steps, models, keep, command, use_gpu, silent: as for `table1`.
     RETURNS (List[Result]): one a seed.
-    RAISES (ValueError): M102 for a setting of a section that the config has not.
+    RAISES (ValueError): M122 for a setting of a section that the config has not.
     """
     msg = Printer(no_print=silent, pretty=not silent)
     changed = change(config, overrides)

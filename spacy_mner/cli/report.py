@@ -54,7 +54,7 @@ def report(
     output (Path): HTML file, written atomically.
     title (str): Title of the page.
     silent (bool): Print nothing.
-    RAISES (ValueError): M062 if there are no results, M063 or M104 if a file is of another make.
+    RAISES (ValueError): M062 if there are no results, M063 or M124 if a file is of another make.
     """
     msg = Printer(no_print=silent, pretty=not silent)
     groups = load_groups(metrics_dir)

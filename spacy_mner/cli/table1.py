@@ -114,7 +114,7 @@ def table1(
     use_gpu (int): GPU id, or -1 for the CPU.
     silent (bool): print nothing.
     RETURNS (Dict[str, List[Result]]): results by the row's name, one a seed.
-    RAISES (ValueError): M101 for a row that is not known.
+    RAISES (ValueError): M121 for a row that is not known.
     """
     msg = Printer(no_print=silent, pretty=not silent)
     chosen = choose_rows(rows)

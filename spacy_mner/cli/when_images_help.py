@@ -88,7 +88,7 @@ def when_images_help(
     command (str): makes it again.
     silent (bool): print nothing.
     RETURNS (List[ChangedPost]): all posts on which the two differ.
-    RAISES (ValueError): M061 if there are no posts, M109 for a file of captions that cannot be read.
+    RAISES (ValueError): M061 if there are no posts, M129 for a file of captions that cannot be read.
     """
     msg = Printer(no_print=silent, pretty=not silent)
     set_extensions()

@@ -42,11 +42,11 @@ def attend(
     examples (Sequence[Example]): the data. Never changed. Posts whose tokens differ from the gold's are left
         out.
     images (Condition): pictures.
-    RAISES (ValueError): M107 if the model has no modality attention.
+    RAISES (ValueError): M127 if the model has no modality attention.
     """
     component = find_mner(nlp)
     if not isinstance(get_tagger(component.model).fusion, ModalityAttention):
-        raise ValueError(Errors.M107.format(model=nlp.meta.get("name") or "of the argument"))
+        raise ValueError(Errors.M127.format(model=nlp.meta.get("name") or "of the argument"))
     settings = component.store_weights, component.scores
     component.store_weights = component.scores = True
     copies = with_pictures(examples, images)
@@ -76,7 +76,7 @@ def choose_posts(
     ids (Sequence[str]): image ids, or places in the data (1 is the first).
     n (int): without ids: so many right ones, and so many wrong ones after them.
     source (Any): the data's name, for the message.
-    RAISES (ValueError): M106 for an id that is not there.
+    RAISES (ValueError): M126 for an id that is not there.
     """
     if not ids:
         sure = sorted(posts, key=lambda post: (-post.confidence, post.place))
@@ -92,7 +92,7 @@ def choose_posts(
     for id_ in ids:
         if id_ not in by_id:
             known = ", ".join(list(by_id)[:6])
-            raise ValueError(Errors.M106.format(path=source, id=id_, known=known))
+            raise ValueError(Errors.M126.format(path=source, id=id_, known=known))
     return [by_id[id_] for id_ in ids]
 
 

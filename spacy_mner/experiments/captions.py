@@ -15,16 +15,16 @@ def read_captions(path: Optional[Path]) -> Dict[str, str]:
     path (Optional[Path]): JSON: {"image id": "a caption"} or {"image id": ["tag", "tag"]}; tags may have
         scores: ["tag", .93]. None = no captions.
     RETURNS (Dict[str, str]): one line of text by image id.
-    RAISES (ValueError): M109 for a file of another kind.
+    RAISES (ValueError): M129 for a file of another kind.
     """
     if path is None:
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf8"))
     except (OSError, ValueError) as error:
-        raise ValueError(Errors.M109.format(path=path, problem=error)) from error
+        raise ValueError(Errors.M129.format(path=path, problem=error)) from error
     if not isinstance(content, dict):
-        raise ValueError(Errors.M109.format(path=path, problem="it is not a JSON object"))
+        raise ValueError(Errors.M129.format(path=path, problem="it is not a JSON object"))
     captions = {}
     for id_, value in content.items():
         if isinstance(value, list):
@@ -32,7 +32,7 @@ def read_captions(path: Optional[Path]) -> Dict[str, str]:
             value = ", ".join(map(str, tags))
         if not isinstance(value, str):
             problem = f"the value of '{id_}' is neither a text nor a list"
-            raise ValueError(Errors.M109.format(path=path, problem=problem))
+            raise ValueError(Errors.M129.format(path=path, problem=problem))
         captions[id_] = value
     return captions
 

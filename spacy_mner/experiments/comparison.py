@@ -26,7 +26,7 @@ def find_runs(path: Path) -> List[Path]:
     path (Path): a pipeline, a run's JSON file, or a folder with either, one a seed. Results are preferred
         to pipelines, and of what `spacy train` writes the last weights to those that were chosen.
     RETURNS (List[Path]): at least one; pipelines are folders.
-    RAISES (ValueError): M103 if there is none.
+    RAISES (ValueError): M123 if there is none.
     """
     if path.is_file() or _is_pipeline(path):
         return [path]
@@ -41,7 +41,7 @@ def find_runs(path: Path) -> List[Path]:
         if chosen:
             return chosen
     if not pipelines:
-        raise ValueError(Errors.M103.format(path=path))
+        raise ValueError(Errors.M123.format(path=path))
     return pipelines
 
 
@@ -55,7 +55,7 @@ def load_counts(
     images (Condition): pictures, where pipelines are scored now; a run's result has its own.
     progress (bool): show progress bars.
     RETURNS (List[List[PostCounts]]): one list a run.
-    RAISES (ValueError): M100 if a result is from other posts, or the folder holds several rows.
+    RAISES (ValueError): M120 if a result is from other posts, or the folder holds several rows.
     """
     paths = find_runs(path)
     counts = []
@@ -66,12 +66,12 @@ def load_counts(
             continue
         result = read_result(run)
         if result["test_sha"] != hash_data(data):
-            raise ValueError(Errors.M100.format(problem=f"'{run}' was scored on another file"))
+            raise ValueError(Errors.M120.format(problem=f"'{run}' was scored on another file"))
         rows.add(result["row"])
         counts.append([PostCounts(*row) for row in result["counts"]])
     if len(rows) > 1:
         problem = f"'{path}' holds the runs of several systems ({', '.join(sorted(rows))})"
-        raise ValueError(Errors.M100.format(problem=problem))
+        raise ValueError(Errors.M120.format(problem=problem))
     return counts
 
 

@@ -19,12 +19,12 @@ from ..training.thin_vectors import thin_vectors
 def find_mner(nlp: Language) -> MultimodalEntityRecognizer:
     """The last component of a pipeline that is an `mner`.
 
-    RAISES (ValueError): M110 if there is none.
+    RAISES (ValueError): M130 if there is none.
     """
     for _, component in reversed(nlp.pipeline):
         if isinstance(component, MultimodalEntityRecognizer):
             return component
-    raise ValueError(Errors.M110.format(pipes=", ".join(nlp.pipe_names) or "empty"))
+    raise ValueError(Errors.M130.format(pipes=", ".join(nlp.pipe_names) or "empty"))
 
 
 def count_parameters(nlp: Language) -> int:

@@ -159,7 +159,14 @@ MORE_ROWS: Tuple[Row, ...] = (
         {f"{MODEL}.encoder": {"@architectures": "spacy_mner.BiLSTM.v1", "hidden_width": 100}},
     ),
     Row("recommended", "Recommended profile", "W+C+V", config="mner"),
-    Row("recommended-text", "Recommended profile, text alone", "W+C", NO_IMAGE, "mner", "off"),
+    Row(
+        "recommended-text",
+        "Recommended profile, text alone",
+        "W+C",
+        {f"{MODEL}.evidence": None},
+        config="mner",
+        images="off",
+    ),
     Row(
         "recommended-shuffled",
         "Recommended profile, pictures of other posts",
@@ -177,7 +184,7 @@ def choose_rows(names: str) -> List[Row]:
 
     names (str): "paper" (the eight of Table 1), "all", or names with commas between; "paper" may be one
         of them.
-    RAISES (ValueError): M101 for a name that is not known.
+    RAISES (ValueError): M121 for a name that is not known.
     """
     chosen = set()
     for name in filter(None, (part.strip() for part in names.split(","))):
@@ -189,5 +196,5 @@ def choose_rows(names: str) -> List[Row]:
             chosen.add(name)
         else:
             paper, more = (", ".join(row.name for row in rows) for rows in (PAPER_ROWS, MORE_ROWS))
-            raise ValueError(Errors.M101.format(name=name, paper=paper, more=more))
+            raise ValueError(Errors.M121.format(name=name, paper=paper, more=more))
     return [row for row in ROWS.values() if row.name in chosen]

@@ -159,15 +159,15 @@ def identify(trial: Trial, data: Data) -> Dict[str, Any]:
 def read_result(path: Path) -> Dict[str, Any]:
     """Read the result of a run.
 
-    RAISES (ValueError): M104 if the file is of another make.
+    RAISES (ValueError): M124 if the file is of another make.
     """
     try:
         result = srsly.read_json(path)
     except (ValueError, OSError) as error:
-        raise ValueError(Errors.M104.format(path=path, problem=error)) from error
+        raise ValueError(Errors.M124.format(path=path, problem=error)) from error
     for key in ("row", "seed", "fingerprint", "scores", "counts", "test_sha"):
         if not isinstance(result, dict) or key not in result:
-            raise ValueError(Errors.M104.format(path=path, problem=f"'{key}' is missing"))
+            raise ValueError(Errors.M124.format(path=path, problem=f"'{key}' is missing"))
     return result
 
 

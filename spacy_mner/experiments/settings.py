@@ -18,7 +18,7 @@ def change(config: Config, settings: Mapping[str, Any]) -> Config:
     config (Config): not interpolated.
     settings (Mapping[str, Any]): dotted path -> value; a dict replaces a whole block, and None is null.
     RETURNS (Config): the copy.
-    RAISES (ValueError): M102 where there is no such section.
+    RAISES (ValueError): M122 where there is no such section.
     """
     config = config.copy()
     for path, value in settings.items():
@@ -28,7 +28,7 @@ def change(config: Config, settings: Mapping[str, Any]) -> Config:
             block = block.get(section)
             if not isinstance(block, dict):
                 missing = ".".join(sections[: i + 1])
-                raise ValueError(Errors.M102.format(path=path, section=missing))
+                raise ValueError(Errors.M122.format(path=path, section=missing))
         block[name] = dict(value) if isinstance(value, Mapping) else value
     return config
 

@@ -53,17 +53,17 @@ def compare_counts(
     n_samples (int): Draws of each test.
     seed (int): The same seed gives the same figures.
     RETURNS (Dict[str, Difference]): By kind, "typed" and "segmentation".
-    RAISES (ValueError): M060 if there are no posts, M100 if the numbers of posts or gold entities differ.
+    RAISES (ValueError): M060 if there are no posts, M120 if the numbers of posts or gold entities differ.
     """
     pooled_a, pooled_b = _pool(a), _pool(b)
     if len(pooled_a) != len(pooled_b):
         problem = f"{len(pooled_a)} and {len(pooled_b)} posts"
-        raise ValueError(Errors.M100.format(problem=problem))
+        raise ValueError(Errors.M120.format(problem=problem))
     gold_a, gold_b = (np.asarray(x)[0, :, :3] @ (1, 0, 1) for x in (a, b))
     if not np.array_equal(gold_a, gold_b):
         post = int(np.flatnonzero(gold_a != gold_b)[0])
         problem = f"post {post + 1} has {gold_a[post]} and {gold_b[post]} gold entities"
-        raise ValueError(Errors.M100.format(problem=problem))
+        raise ValueError(Errors.M120.format(problem=problem))
     return {
         kind: _compare(pooled_a[:, k], pooled_b[:, k], n_samples, np.random.default_rng([seed, k]))
         for k, kind in enumerate(KINDS)
@@ -77,7 +77,7 @@ def _pool(runs: Sequence[Sequence[PostCounts]]) -> np.ndarray:
     lengths = {len(run) for run in runs}
     if len(lengths) > 1:
         problem = f"{' and '.join(map(str, sorted(lengths)))} posts in runs of one system"
-        raise ValueError(Errors.M100.format(problem=problem))
+        raise ValueError(Errors.M120.format(problem=problem))
     return np.asarray(runs, dtype=np.float64).mean(0).reshape(-1, 2, 3)
 
 

@@ -18,14 +18,14 @@ def split_train(train: Path, folder: Path, fraction: float, *, seed: int = 0) ->
     fraction (float): share of the posts that becomes the dev part, in (0, 1).
     seed (int): of the draw; the same for every row and every seed of a model.
     RETURNS (Tuple[Path, Path]): the larger part for training, the smaller one for early stopping.
-    RAISES (ValueError): M105 if a part would be empty.
+    RAISES (ValueError): M125 if a part would be empty.
     """
     vocab = spacy.blank("xx").vocab
     files = sorted(train.rglob("*.spacy")) if train.is_dir() else [train]
     docs = [doc for file in files for doc in DocBin().from_disk(file).get_docs(vocab)]
     n_dev = round(fraction * len(docs))
     if not 0 < n_dev < len(docs):
-        raise ValueError(Errors.M105.format(path=train, n=len(docs), fraction=fraction, dev=n_dev))
+        raise ValueError(Errors.M125.format(path=train, n=len(docs), fraction=fraction, dev=n_dev))
     chosen = set(random.Random(seed).sample(range(len(docs)), n_dev))
     paths = folder / "train.spacy", folder / "dev.spacy"
     folder.mkdir(parents=True, exist_ok=True)

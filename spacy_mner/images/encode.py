@@ -4,38 +4,20 @@ import inspect
 import json
 import os
 import warnings
-from dataclasses import dataclass, field
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Union
 
 from tqdm import tqdm
 
 from ..errors import Errors, Warnings
-from .reading import SUFFIXES, ImageReadError, inside
+from .compute import compute_vectors
+from .reading import SUFFIXES, ImageReadError, inside, printable
 from .registry import get_image_encoder
 from .store import FeatureStoreWriter
-from .stream import DEFAULT_WORKERS, read_ahead
+from .stream import DEFAULT_WORKERS
+from .summary import EncodeSummary
 from .types import ImageEncoder, check_encoder
-
-
-@dataclass
-class EncodeSummary:
-    """What became of the pictures of a source.
-
-    total (int): Pictures (or captions) in the source.
-    present (int): Those that were in the store before.
-    encoded (int): Those added to it.
-    missing (Dict[str, str]): Ids of those that could not be encoded, with the reason.
-    duplicates (List[str]): Files left out because another one has the same id.
-    ignored (int): Files of the folder that are no pictures by their suffix.
-    """
-
-    total: int = 0
-    present: int = 0
-    encoded: int = 0
-    missing: Dict[str, str] = field(default_factory=dict)
-    duplicates: List[str] = field(default_factory=list)
-    ignored: int = 0
 
 
 def encode(
@@ -43,7 +25,7 @@ def encode(
     store: Union[str, Path],
     encoder: ImageEncoder,
     *,
-    batch_size: int = 32,
+    batch_size: Optional[int] = None,
     workers: int = DEFAULT_WORKERS,
     overwrite: bool = False,
     progress: bool = False,
@@ -54,8 +36,8 @@ def encode(
         its path in the folder, without the suffix and with "/". Or a JSON file {id: caption}.
     store (Union[str, Path]): The feature store.
     encoder (ImageEncoder): Reads pictures, or captions.
-    batch_size (int): Pictures to a batch.
-    workers (int): Threads that decode ahead of the network.
+    batch_size (Optional[int]): Pictures to a batch; see `compute_vectors`.
+    workers (int): Threads that read ahead of an encoder that takes one batch at a time.
     overwrite (bool): Start from nothing.
     progress (bool): Show a progress bar.
     RETURNS (EncodeSummary): What became of the pictures. One that cannot be read stops nothing.
@@ -66,52 +48,65 @@ def encode(
     summary.total = len(sources)
     with FeatureStoreWriter(store, encoder=encoder, overwrite=overwrite) as writer:
         # Reasons of an earlier run need not hold any more: its missing pictures are tried again.
-        todo = [(id_, path) for id_, path in sources.items() if id_ not in writer]
+        todo = {id_: path for id_, path in sources.items() if id_ not in writer}
         summary.present = len(sources) - len(todo)
         known = len(writer)
-        stream = read_ahead(
-            todo, _reader(encoder, Path(source)), ahead=4 * batch_size, workers=workers
+        read = _reader(encoder, Path(source))
+        stream = compute_vectors(
+            todo.items(), encoder, read=read, batch_size=batch_size, workers=workers
         )
-        batch: List[Tuple[str, Any]] = []
-        with tqdm(total=len(todo), unit=f" {encoder.reads}s", disable=not progress) as bar:
-            for id_, item in stream:
-                if isinstance(item, ImageReadError):
-                    writer.missing[id_] = str(item)
-                    bar.update()
-                    continue
-                batch.append((id_, item))
-                if len(batch) == batch_size:
-                    _encode_batch(encoder, batch, writer, bar)
-                    batch = []
-            _encode_batch(encoder, batch, writer, bar)
+        with (
+            closing(stream),
+            tqdm(total=len(todo), unit=f" {encoder.reads}s", disable=not progress) as bar,
+        ):
+            for id_, found in stream:
+                if isinstance(found, ImageReadError):
+                    writer.missing[id_] = str(found)
+                else:
+                    writer.add(id_, found)
+                bar.update()
         summary.encoded = len(writer) - known
-        summary.missing = {id_: writer.missing[id_] for id_, _ in todo if id_ in writer.missing}
+        summary.missing = {id_: writer.missing[id_] for id_ in todo if id_ in writer.missing}
+        if encoder.reads == "picture":
+            summary.files = {id_: sources[id_] for id_ in summary.missing}
+        summary.doubtful = writer.doubtful
     return summary
 
 
-def create_encoder(name: str, *, vectors: Optional[str] = None, regions: bool = False) -> Any:
+def create_encoder(
+    name: str,
+    *,
+    vectors: Optional[str] = None,
+    regions: bool = False,
+    options: Optional[Mapping[str, Any]] = None,
+) -> Any:
     """Create a registered image encoder with the options of the command line.
 
     name (str): Registered name.
-    vectors (Optional[str]): Pipeline with word vectors, for encoders that read captions.
+    vectors (Optional[str]): Pipeline with word vectors, for encoders that read captions; file of
+        vectors, for the encoder `precomputed`.
     regions (bool): Several vectors per picture in place of one.
+    options (Optional[Mapping[str, Any]]): Options of this encoder, e.g. `model` and `path`.
     RETURNS (ImageEncoder): The encoder.
-    RAISES (ValueError): If there is no such encoder, or it does not have the option.
+    RAISES (ValueError): If there is no such encoder, it does not have the option, or needs another.
     """
     create = get_image_encoder(name)
     taken = inspect.signature(create).parameters
-    options: Dict[str, Any] = {}
+    given: Dict[str, Any] = dict(options or {})
     if vectors is not None:
-        options["vectors"] = vectors
+        given["vectors"] = vectors
     if regions:
         # A caption's regions are its words.
         key, value = ("pooling", "words") if "pooling" in taken else ("regions", True)
-        options[key] = value
-    for option in options:
+        given[key] = value
+    known = ", ".join(taken) or "none"
+    for option in given:
         if option not in taken:
-            known = ", ".join(taken) or "none"
             raise ValueError(Errors.M034.format(name=name, option=option, options=known))
-    return check_encoder(create(**options))
+    for option, parameter in taken.items():
+        if parameter.default is parameter.empty and option not in given:
+            raise ValueError(Errors.M110.format(name=name, option=option, options=known))
+    return check_encoder(create(**given))
 
 
 def find_sources(
@@ -122,12 +117,14 @@ def find_sources(
     source (Union[str, Path]): A folder or a file.
     encoder (ImageEncoder): The encoder, which may not be able to read it.
     summary (EncodeSummary): Receives duplicates and ignored files.
-    RETURNS (Dict[str, Any]): Paths inside the folder, or captions, by id.
+    RETURNS (Dict[str, Any]): Paths inside the folder (str), or captions, by id.
     RAISES (ValueError): If there is nothing, or the encoder reads something else.
     """
     path = Path(source)
     if not path.exists():
         raise ValueError(Errors.M032.format(source=source, problem="it does not exist"))
+    if encoder.reads == "id":
+        return _find_ids(path, encoder, summary)
     found = "picture" if path.is_dir() else "caption"
     if encoder.reads != found:
         message = Errors.M038.format(
@@ -142,7 +139,7 @@ def find_sources(
 
 def _find_pictures(folder: Path, summary: EncodeSummary) -> Dict[str, Any]:
     sources: Dict[str, Any] = {}
-    for path in _walk(folder):
+    for path in _walk(folder, summary):
         if path.suffix.lower() not in SUFFIXES:
             summary.ignored += 1
             continue
@@ -150,21 +147,43 @@ def _find_pictures(folder: Path, summary: EncodeSummary) -> Dict[str, Any]:
         if id_ in sources:
             summary.duplicates.append(path.as_posix())
         else:
-            sources[id_] = path
+            sources[id_] = path.as_posix()
     if summary.duplicates:
-        names = ", ".join(summary.duplicates[:5]) + ", ..." * (len(summary.duplicates) > 5)
+        names = printable(", ".join(summary.duplicates[:5])) + ", ..." * (
+            len(summary.duplicates) > 5
+        )
         n = len(summary.duplicates)
         warnings.warn(Warnings.MW021.format(n=n, folder=folder, names=names), stacklevel=4)
     return sources
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _find_ids(path: Path, encoder: Any, summary: EncodeSummary) -> Dict[str, Any]:
+    """Find the ids of a folder's pictures, of a JSON object or, of a file of vectors, all its ids."""
+    if path.is_dir():
+        found: Iterable[str] = _find_pictures(path, summary)
+    elif path.suffix.lower() == ".json":
+        found = _read_captions(path)
+    else:
+        found = encoder.ids
+    return {id_: id_ for id_ in found}
+
+
+def _walk(folder: Path, summary: EncodeSummary) -> Iterator[Path]:
     """Go through a folder in a fixed order, without what is hidden."""
-    for parent, folders, names in os.walk(folder):
+
+    def note(error: OSError) -> None:
+        relative = Path(str(error.filename)).relative_to(folder).as_posix()
+        summary.folders[relative] = f"{type(error).__name__}: {error.strerror}"
+
+    for parent, folders, names in os.walk(folder, onerror=note):
+        relative = Path(parent).relative_to(folder)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders:
+            if (Path(parent) / name).is_symlink():  # which os.walk does not follow
+                summary.folders[(relative / name).as_posix()] = "it is a symbolic link"
         for name in sorted(names):
             if not name.startswith("."):
-                yield (Path(parent) / name).relative_to(folder)
+                yield relative / name
 
 
 def _read_captions(path: Path) -> Dict[str, Any]:
@@ -179,16 +198,7 @@ def _read_captions(path: Path) -> Dict[str, Any]:
 
 
 def _reader(encoder: ImageEncoder, folder: Path) -> Callable[[Any], Any]:
-    if encoder.reads == "caption":
+    if encoder.reads != "picture":
         return encoder.read
     # A link in the folder may point anywhere.
     return lambda path: encoder.read(inside(folder, path))
-
-
-def _encode_batch(
-    encoder: ImageEncoder, batch: List[Tuple[str, Any]], writer: FeatureStoreWriter, bar: Any
-) -> None:
-    vectors = encoder.encode([item for _, item in batch]) if batch else []
-    for (id_, _), vector in zip(batch, vectors, strict=True):
-        writer.add(id_, vector)
-    bar.update(len(batch))

@@ -4,6 +4,7 @@ import io
 import os
 import re
 import stat
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Optional, Tuple, Union
 
@@ -41,7 +42,8 @@ def read_rgb(
         (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, uint16, bool, or floats in [0, 1].
     max_pixels (int): Larger pictures are refused before they are decoded.
     at_least (Optional[int]): Pixels of the shorter side that suffice. A JPEG may then be decoded at
-        a half, quarter or eighth of its size, several times faster.
+        a half, quarter or eighth of its size, several times faster; docs/pictures.md says how exact
+        that is.
     RETURNS (PIL.Image.Image): The picture in mode RGB; what is transparent is white.
     RAISES (ImageReadError): If there is no picture to be had from the source.
     RAISES (ImportError): If Pillow is not installed.
@@ -73,7 +75,9 @@ def inside(folder: Union[str, Path], relative: Union[str, Path]) -> Path:
         reason = _reason(err)
         raise ImageReadError(Errors.M020.format(source=repr(str(relative)), reason=reason)) from err
     if not path.is_relative_to(root):
-        raise ImageReadError(Errors.M024.format(source=str(relative), folder=str(folder)))
+        raise ImageReadError(
+            Errors.M024.format(source=_short(str(relative)), folder=_short(str(folder)))
+        )
     return path
 
 
@@ -92,8 +96,19 @@ def describe(source: Any) -> str:
     return f"<{type(source).__name__}>"
 
 
+def printable(text: str) -> str:
+    """Make a name from a file system fit for a terminal or a log: one line, no control characters.
+
+    text (str): The name; it may hold line breaks, escape sequences or bytes that are no UTF-8.
+    RETURNS (str): The same with such characters as in a Python string: "a\\nb.jpg".
+    """
+    return "".join(
+        x if x.isprintable() else x.encode("unicode_escape").decode("ascii") for x in text
+    )
+
+
 def _short(text: str) -> str:
-    return text if len(text) <= 200 else f"{text[:200]}..."
+    return printable(text if len(text) <= 200 else f"{text[:200]}...")
 
 
 def _pillow() -> Tuple[Any, Any]:
@@ -121,17 +136,27 @@ def _stream(source: Any, name: str) -> BinaryIO:
 
 
 def _identify(stream: BinaryIO, name: str) -> "Image":
+    """Read a picture's header: what `PIL.Image.open` does, but the number of pixels is our affair.
+
+    Its own check against too many of them warns, from several threads at once.
+    """
     Images, _ = _pillow()
     Images.init()
-    try:
-        opened: Image = Images.open(stream, formats=[f for f in FORMATS if f in Images.OPEN])
-        return opened
-    except Images.UnidentifiedImageError as err:
-        empty = stream.seek(0, os.SEEK_END) == 0
-        reason = "the file is empty" if empty else "it is not a picture"
-        raise ImageReadError(Errors.M020.format(source=name, reason=reason)) from err
-    except Exception as err:
-        raise ImageReadError(Errors.M020.format(source=name, reason=_reason(err))) from err
+    prefix = stream.read(16)
+    for kind in FORMATS:
+        factory, accept = Images.OPEN.get(kind, (None, None))
+        if factory is None or (accept is not None and accept(prefix) is not True):
+            continue
+        stream.seek(0)
+        try:
+            opened: Image = factory(stream, "")
+            return opened
+        except (SyntaxError, IndexError, TypeError, struct.error):
+            continue  # Pillow's own sign of "another format after all"
+        except Exception as err:
+            raise ImageReadError(Errors.M020.format(source=name, reason=_reason(err))) from err
+    reason = "it is not a picture" if prefix else "the file is empty"
+    raise ImageReadError(Errors.M020.format(source=name, reason=reason))
 
 
 def _decode(image: "Image", name: str, max_pixels: int, at_least: Optional[int] = None) -> "Image":

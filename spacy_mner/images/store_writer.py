@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 import warnings
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +11,7 @@ from typing import Any, BinaryIO, Dict, List, Optional, Set, Tuple, Type, Union
 import numpy as np
 
 from ..errors import Errors, Warnings
+from .reading import printable
 from .store_format import (
     DTYPE,
     FORMAT,
@@ -42,7 +44,8 @@ class FeatureStoreWriter:
     path (Union[str, Path]): The folder; made if it does not exist.
     encoder (Described): The encoder, or an `EncoderInfo`.
     overwrite (bool): Start from nothing, also where there is a store of another encoder.
-    chunk (int): Pictures written at a time: what a killed run loses at most.
+    chunk (int): Pictures written at a time: what a killed run has to compute again at most.
+    seconds (float): What was added is written after this time, also where it is less than a chunk.
     RAISES (ValueError): If the folder holds other things, or vectors of another encoder, or if
         another process is writing to it.
     """
@@ -54,11 +57,14 @@ class FeatureStoreWriter:
         encoder: Described,
         overwrite: bool = False,
         chunk: int = 256,
+        seconds: float = 10.0,
     ) -> None:
         self.path = Path(path)
         self.info = EncoderInfo.of(encoder)
         self.missing: Dict[str, str] = {}
         self._chunk = chunk
+        self._seconds = seconds
+        self._flushed = time.monotonic()
         self._buffer: List[Tuple[str, np.ndarray]] = []
         self._bad: Dict[str, List[str]] = {"all-zero": [], "constant": [], "NaN or infinite": []}
         self._check_folder(overwrite)
@@ -82,6 +88,11 @@ class FeatureStoreWriter:
         trace: Optional[TracebackType],
     ) -> None:
         self.close()
+
+    @property
+    def doubtful(self) -> Dict[str, List[str]]:
+        """RETURNS (Dict[str, List[str]]): Ids of vectors that tell nothing, by what is wrong."""
+        return {kind: list(ids) for kind, ids in self._bad.items() if ids}
 
     def __contains__(self, id_: object) -> bool:
         return id_ in self._ids
@@ -111,7 +122,7 @@ class FeatureStoreWriter:
         self._ids.add(id_)
         self.missing.pop(id_, None)
         self._buffer.append((id_, array))
-        if len(self._buffer) >= self._chunk:
+        if len(self._buffer) >= self._chunk or time.monotonic() - self._flushed > self._seconds:
             self.flush()
 
     def flush(self) -> None:
@@ -127,6 +138,7 @@ class FeatureStoreWriter:
         if self.missing != self._missing_on_disk:
             write_json(self.path / MISSING, self.missing)
             self._missing_on_disk = dict(self.missing)
+        self._flushed = time.monotonic()
 
     def close(self) -> None:
         """Write the rest, and warn once about vectors that tell nothing."""
@@ -137,7 +149,7 @@ class FeatureStoreWriter:
             self._index.close()
             _unlock(self._lock)
         report = [
-            f"{len(ids)} {kind} vector{'s' * (len(ids) > 1)} ({', '.join(ids[:5])}"
+            f"{len(ids)} {kind} vector{'s' * (len(ids) > 1)} ({printable(', '.join(ids[:5]))}"
             f"{', ...' * (len(ids) > 5)})"
             for kind, ids in self._bad.items()
             if ids

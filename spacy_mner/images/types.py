@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Protocol, Tuple
 
@@ -30,7 +31,10 @@ class ImageEncoder(Described, Protocol):
     width (int): D, the length of a vector; 0 while it is not known yet.
     settings (Dict[str, Any]): Everything that changes the vectors (weights' identity,
         preprocessing, regions), as JSON values. Reading them must not load a network.
-    reads (str): "picture" or "caption": what a source is.
+    reads (str): "picture", "caption" or "id" (of a picture): what a source is.
+
+    An encoder may also have `parallel` (bool): True says that `encode` may be called from several
+    threads at once, and that this is worth while. Without it, there is one call at a time.
     """
 
     @property
@@ -39,7 +43,7 @@ class ImageEncoder(Described, Protocol):
     def read(self, source: Any) -> Any:
         """Prepare one source; called from several threads at once.
 
-        source (Any): A picture (see `reading.read_rgb`) or a caption.
+        source (Any): A picture (see `reading.read_rgb`), a caption or an id.
         RETURNS (Any): What `encode` takes.
         RAISES (ImageReadError): If there is no picture to be had from it.
         """
@@ -98,13 +102,23 @@ class EncoderInfo:
         differences = [
             f"{key}: {mine.get(key)}, not {theirs.get(key)}"
             for key in sorted({*mine, *theirs})
-            if mine.get(key) != theirs.get(key)
+            if not _same(mine.get(key), theirs.get(key))
         ]
         return "; ".join(differences) or None
 
     def to_json(self) -> Dict[str, Any]:
         """RETURNS (Dict[str, Any]): The description as JSON values."""
         return {"name": self.name, "width": self.width, "settings": self.settings}
+
+
+def _same(mine: Any, theirs: Any) -> bool:
+    """Compare JSON values. spaCy's writer of JSON leaves out the last digit of a number."""
+    if isinstance(mine, list) and isinstance(theirs, list):
+        pairs = zip(mine, theirs, strict=False)
+        return len(mine) == len(theirs) and all(_same(x, y) for x, y in pairs)
+    if isinstance(mine, float) and isinstance(theirs, float):
+        return math.isclose(mine, theirs, rel_tol=1e-9)
+    return bool(mine == theirs)
 
 
 def check_encoder(encoder: Any) -> ImageEncoder:

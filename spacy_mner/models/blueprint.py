@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Sequence
 
+import numpy as np
 import torch
 from spacy.tokens import Doc
 
@@ -53,11 +54,21 @@ class Blueprint:
     def __post_init__(self) -> None:
         self.features = FormCache(self.cache_size)
 
-    def initialize(self, docs: Sequence[Doc]) -> None:
-        """Let every part learn its vocabulary and widths from the training docs."""
+    def initialize(self, docs: Sequence[Doc], post_labels: Optional[np.ndarray] = None) -> None:
+        """Let every part learn its vocabulary and widths from the training docs.
+
+        docs (Sequence[Doc]): the training docs.
+        post_labels (Optional[ndarray]): (n_docs, N), what they hold: see `types.Evidence`.
+        """
         self.features.clear()
-        for part in self._parts().values():
-            part.initialize(docs)
+        for form_part in self.forms.values():
+            form_part.initialize(docs)
+        for doc_part in self.docs.values():
+            doc_part.initialize(docs)
+        if self.initial_state is not None:
+            self.initial_state.initialize(docs)
+        if self.evidence is not None:
+            self.evidence.initialize(docs, post_labels)
 
     def build(self) -> MultimodalTagger:
         """Make the module, with fresh weights.
@@ -148,8 +159,12 @@ class Blueprint:
 
         RAISES (ValueError): M008 or M006.
         """
-        if has_context and CONTEXT in {**self.forms, **self.docs}:
-            raise ValueError(Errors.M008.format(name=CONTEXT))
+        for name in [*self.forms, *self.docs]:
+            if has_context and name == CONTEXT:
+                raise ValueError(Errors.M008.format(name=name, problem="tok2vec is called so"))
+            # The modules are attributes of a `ModuleDict`.
+            if "." in name or hasattr(torch.nn.ModuleDict, name):
+                raise ValueError(Errors.M008.format(name=name, problem="torch cannot hold it"))
         names = [*self.forms, *self.docs, *([CONTEXT] if has_context else [])]
         for setting in ("post_dropout", "token_dropout"):
             for name in getattr(self, setting):

@@ -3,6 +3,7 @@
 import contextlib
 from typing import Any, Callable, Collection, Dict, Iterator, List, Optional, Sequence, Tuple, cast
 
+import numpy as np
 import torch
 from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model, PyTorchGradScaler
@@ -139,11 +140,12 @@ def forward(
 def init(
     model: Model[List[Doc], TaggerOutput],
     X: Optional[List[Doc]] = None,
-    Y: Optional[Any] = None,
+    Y: Optional[np.ndarray] = None,
 ) -> None:
     """Initialize tok2vec, let the parts learn from the docs X, and build the module.
 
-    The labels must have been set with `set_labels`. Without docs nothing happens.
+    The labels must have been set with `set_labels`. Without docs nothing happens. Y is what the docs
+    hold, (n_docs, N): see `types.Evidence`.
     """
     if not X:
         return
@@ -156,7 +158,7 @@ def init(
             blueprint.context_width = tok2vec.get_dim("nO")
         else:
             blueprint.context_width = tok2vec.predict(sample[:1])[0].shape[1]
-    blueprint.initialize(X)
+    blueprint.initialize(X, Y)
     get_shim(model).build()
 
 
@@ -258,12 +260,12 @@ def _context(
 
 
 def _copy_rows(old: torch.nn.Module, new: torch.nn.Module, rows: List[Tuple[int, int]]) -> None:
-    before = dict(old.named_parameters())
+    before = old.state_dict()
     with torch.no_grad():
-        for name, parameter in new.named_parameters():
-            if before[name].shape != parameter.shape:
+        for name, value in new.state_dict().items():
+            if before[name].shape != value.shape:
                 for source, target in rows:
-                    parameter[target] = before[name][source]
+                    value[target] = before[name][source]
 
 
 def _rates(

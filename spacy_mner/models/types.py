@@ -8,6 +8,7 @@ L tags, N labels.
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Optional, Protocol, Sequence, runtime_checkable
 
+import numpy as np
 import torch
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
@@ -58,9 +59,12 @@ class DocModality(Protocol):
 @runtime_checkable
 class Evidence(Protocol):
     """What a post says about the labels as a whole; its module maps `Features` of B posts and the
-    encoder's output (B, T, nI) to a bias (B, T, N), one value a label."""
+    encoder's output (B, T, nI) to a bias (B, T, N), one value a label.
 
-    def initialize(self, docs: Sequence[Doc]) -> None: ...
+    `initialize` also gets what the training posts hold: (n_docs, N) 1 where the post has an entity of
+    the label, NaN where that is not annotated; None where the model is initialized without it."""
+
+    def initialize(self, docs: Sequence[Doc], post_labels: Optional[np.ndarray]) -> None: ...
 
     def get_state(self) -> State: ...
 

@@ -24,23 +24,19 @@ embed_width = 30
 hidden_width = 50
 dropout = 0.25
 
-[model.modalities.image]
-@architectures = "spacy_mner.ImageVectors.v1"
-rank = 32
-dropout = 0.25
-
-[model.post_dropout]
-image = 0.3
-
 [model.fusion]
 @architectures = "spacy_mner.ModalityAttention.v1"
 squash = "sigmoid"
 
 [model.encoder]
 @architectures = "spacy_mner.BiLSTM.v1"
-hidden_width = 100
+hidden_width = 200
 
 [model.decoder]
 @architectures = "spacy_mner.CRF.v1"
+
+[model.evidence]
+@architectures = "spacy_mner.LabelBias.v1"
+n_folds = 5
 """
 DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]

@@ -15,15 +15,14 @@ from spacy.tokens import Doc
 from ..errors import Errors
 from ..extensions import set_extensions
 from ..images import registry  # noqa: F401 (the config's @image_encoders needs it)
+from ..images.compute import compute_vectors
 from ..images.reading import ImageReadError
+from ..images.recent import RecentVectors
 from ..images.store import FeatureStore
-from ..images.stream import read_ahead
 from ..images.types import EncoderInfo, ImageEncoder, check_encoder
 from .missing import MissingPictures
 
 set_extensions()
-
-NETWORK_BATCH = 32  # nlp.pipe's buffers of 256 pictures at once would take gigabytes
 
 
 @Language.factory(
@@ -55,9 +54,10 @@ class ImageEncoderPipe(Pipe):
 
     `Doc._.image` may be a path, the bytes of a file, a PIL image, an array (H, W, 3), or a list of
     these, whose vectors become the rows of one array (R, D). What cannot be read counts as missing
-    and is named in one warning. Afterwards `Doc._.image` holds only what can be serialized: paths
-    as str, and bytes. Pictures in memory are dropped. With `n_process`, give paths or bytes: docs
-    travel to the other process before this component sees them.
+    and is named in one warning. A file, or bytes, that come again in a stream are not computed again
+    if they were seen lately. Afterwards `Doc._.image` holds only what can be serialized: paths as
+    str, and bytes. Pictures in memory are dropped. With `n_process`, give paths or bytes: docs travel
+    to the other process before this component sees them.
 
     name (str): Name of the component.
     encoder (ImageEncoder): Turns pictures into vectors. Its network is built at first use.
@@ -86,7 +86,7 @@ class ImageEncoderPipe(Pipe):
         """
         missing = MissingPictures()
         try:
-            self._annotate([doc], missing)
+            self._annotate([doc], missing, RecentVectors())
         except Exception as err:
             self.get_error_handler()(self.name, self, [doc], err)
         missing.warn(self.store_path)
@@ -100,18 +100,18 @@ class ImageEncoderPipe(Pipe):
         YIELDS (Doc): The posts in their order.
         """
         error_handler = self.get_error_handler()
-        missing = MissingPictures()
+        missing, recent = MissingPictures(), RecentVectors()
         posts = iter(stream)
         while docs := list(islice(posts, batch_size)):
             try:
-                self._annotate(docs, missing)
+                self._annotate(docs, missing, recent)
             except Exception as err:
                 error_handler(self.name, self, docs, err)
             else:
                 yield from docs
         missing.warn(self.store_path)
 
-    def _annotate(self, docs: List[Doc], missing: MissingPictures) -> None:
+    def _annotate(self, docs: List[Doc], missing: MissingPictures, recent: RecentVectors) -> None:
         if hasattr(self.encoder, "follow"):
             self.encoder.follow(docs[0].vocab)
         waiting = [
@@ -120,10 +120,10 @@ class ImageEncoderPipe(Pipe):
         # A retweet brings the same picture again: each is computed once.
         sources: Dict[Any, Any] = {}
         for doc in waiting:
-            sources.update((_key(image), image) for image in _images(doc))
-        vectors = self._encode(sources, missing)
+            sources.update((_key(image), image) for image in self._sources(doc))
+        vectors = self._encode(sources, missing, recent)
         for doc in waiting:
-            found = [vectors[key] for key in map(_key, _images(doc)) if key in vectors]
+            found = [vectors[key] for key in map(_key, self._sources(doc)) if key in vectors]
             if found:
                 whole = len(found) == 1 and not isinstance(doc._.image, (list, tuple))
                 # A copy: otherwise each post would keep the vectors of its whole batch alive.
@@ -131,24 +131,27 @@ class ImageEncoderPipe(Pipe):
         for doc in docs:
             _make_serializable(doc)
 
-    def _encode(self, sources: Dict[Any, Any], missing: MissingPictures) -> Dict[Any, np.ndarray]:
-        keys: List[Any] = []
-        items: List[Any] = []
-        vectors: List[np.ndarray] = []
-        if sources:
+    def _sources(self, doc: Doc) -> List[Any]:
+        # Vectors that were computed elsewhere belong to an id, not to what is in the picture.
+        if self.encoder.reads == "id" and doc._.image_id is not None:
+            return [doc._.image_id]
+        return _images(doc)
+
+    def _encode(
+        self, sources: Dict[Any, Any], missing: MissingPictures, recent: RecentVectors
+    ) -> Dict[Any, np.ndarray]:
+        known = {key: recent.get(key) for key in sources}
+        vectors = {key: vector for key, vector in known.items() if vector is not None}
+        todo = [(key, source) for key, source in sources.items() if key not in vectors]
+        if todo:
             self._check_saved()
-        for key, item in read_ahead(sources.items(), self.encoder.read):
-            if isinstance(item, ImageReadError):
-                missing.add(sources[key], item)
+        for key, found in compute_vectors(todo, self.encoder):
+            if isinstance(found, ImageReadError):
+                missing.add(sources[key], found)
             else:
-                keys.append(key)
-                items.append(item)
-            if len(items) == NETWORK_BATCH:
-                vectors.extend(self.encoder.encode(items))
-                items = []
-        if items:
-            vectors.extend(self.encoder.encode(items))
-        return dict(zip(keys, vectors, strict=True))
+                vectors[key] = found
+                recent.add(key, found)
+        return vectors
 
     def _from_store(self, doc: Doc, missing: MissingPictures) -> bool:
         if self.store_path is None or doc._.image_id is None:

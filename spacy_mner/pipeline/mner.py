@@ -16,6 +16,7 @@ from ..extensions import set_extensions
 from ..models.tagger import get_decoder, get_shim, get_tagger, set_labels
 from ..models.types import TaggerOutput
 from ..pictures import lacks_image, share_images
+from ..tags import post_labels
 from .annotations import remove_entities, write_entities
 from .default_model import DEFAULT_MODEL
 from .loss import mean_loss
@@ -148,7 +149,9 @@ class MultimodalEntityRecognizer(TrainablePipe):
         if not self.labels:
             raise ValueError(Errors.M002.format(name=self.name))
         set_labels(self.model, self.labels)
-        self.model.initialize(X=[eg.predicted for eg in examples if len(eg.predicted)])
+        examples = [eg for eg in examples if len(eg.predicted)]
+        held: Any = post_labels(examples, self.labels)
+        self.model.initialize(X=[eg.predicted for eg in examples], Y=held)
 
     def predict(self, docs: Iterable[Doc]) -> List[Prediction]:
         """Predict the entities of a batch of docs, without changing them.
@@ -158,12 +161,8 @@ class MultimodalEntityRecognizer(TrainablePipe):
         RAISES (ValueError): M001 if the model is not initialized.
         """
         self._check_model()
-        return predict_docs(
-            self.model,
-            list(docs),
-            scores=self.scores,
-            weights=self.store_weights,
-        )
+        docs = list(docs)
+        return predict_docs(self.model, docs, scores=self.scores, weights=self.store_weights)
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[Prediction]) -> None:
         """Write entities, their scores, and on request the modality weights to the docs."""

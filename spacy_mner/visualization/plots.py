@@ -35,12 +35,12 @@ class Curve(NamedTuple):
 def load_pyplot() -> Any:
     """matplotlib's pyplot, without a window.
 
-    RAISES (ImportError): M108 if matplotlib is not installed.
+    RAISES (ImportError): M128 if matplotlib is not installed.
     """
     try:
         import matplotlib
     except ImportError:
-        raise ImportError(Errors.M108) from None
+        raise ImportError(Errors.M128) from None
     matplotlib.use("Agg")
     from matplotlib import pyplot
 

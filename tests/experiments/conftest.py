@@ -107,7 +107,14 @@ def trained(tmp_path_factory):
         "components.mner.model.encoder.hidden_width": 16,
         "components.mner.model.modalities.char.hidden_width": 8,
         "components.mner.model.modalities.word.min_freq": 1,
-        "components.mner.model.post_dropout.image": 0.1,
+        # The picture as a modality, so that there is a weight to look at.
+        "components.mner.model.modalities.image": {
+            "@architectures": "spacy_mner.ImageVectors.v1",
+            "rank": 32,
+            "dropout": 0.25,
+        },
+        "components.mner.model.evidence": None,
+        "training.dropout": 0.35,
         "training.optimizer.learn_rate.initial_rate": 0.02,
     }
     results = {}

@@ -65,14 +65,14 @@ def test_compare_refuses_other_posts(trained, small, tmp_path):
     runs = [trained.folder / "runs" / name for name in ("recommended", "recommended-text")]
     code, output = run("compare", *runs, small.test, tmp_path)
     assert code == 1
-    assert "[M100]" in output
+    assert "[M120]" in output
     code, output = run("compare", trained.folder / "runs", runs[0], trained.test, tmp_path)
     assert code == 1
     assert "several systems (recommended, recommended-text)" in output
     (tmp_path / "empty").mkdir()
     code, output = run("compare", tmp_path / "empty", runs[0], trained.test, tmp_path)
     assert code == 1
-    assert "[M103]" in output
+    assert "[M123]" in output
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
@@ -174,13 +174,13 @@ def test_attention(trained, tmp_path):
 def test_attention_errors(trained, tmp_path):
     code, output = run("attention", trained.seeing, trained.test, tmp_path, "--ids", "99999")
     assert code == 1
-    assert "[M106]" in output
+    assert "[M126]" in output
     nlp = spacy.load(trained.seeing)
     nlp.remove_pipe("mner")
     nlp.to_disk(tmp_path / "none")
     code, output = run("attention", tmp_path / "none", trained.test, tmp_path)
     assert code == 1
-    assert "[M110]" in output
+    assert "[M130]" in output
 
 
 def test_captions_of_another_kind(trained, tmp_path):
@@ -192,7 +192,7 @@ def test_captions_of_another_kind(trained, tmp_path):
             "--captions", path,
         )  # fmt: skip
         assert code == 1
-        assert "[M109]" in output
+        assert "[M129]" in output
     assert not (tmp_path / "out").exists()
 
 
@@ -249,5 +249,5 @@ def test_a_row_that_is_not_known(small, tmp_path):
         "table1", small.train, small.test, tmp_path / "m", "--rows", "x", "--configs", CONFIGS
     )
     assert code == 1
-    assert "[M101]" in output
+    assert "[M121]" in output
     assert not (tmp_path / "m").exists()

@@ -100,12 +100,12 @@ def test_no_difference_is_rarely_significant():
 
 
 def test_other_posts_are_refused():
-    with pytest.raises(ValueError, match=r"M100.*5 and 4 posts"):
+    with pytest.raises(ValueError, match=r"M120.*5 and 4 posts"):
         compare_counts([A], [B[:4]])
     wrong = [*B[:4], PostCounts(3, 0, 1)]
-    with pytest.raises(ValueError, match=r"M100.*post 5 has 2 and 4 gold"):
+    with pytest.raises(ValueError, match=r"M120.*post 5 has 2 and 4 gold"):
         compare_counts([A], [wrong])
-    with pytest.raises(ValueError, match=r"M100.*runs of one system"):
+    with pytest.raises(ValueError, match=r"M120.*runs of one system"):
         compare_counts([A, A[:3]], [B])
     with pytest.raises(ValueError, match="M060"):
         compare_counts([], [B])

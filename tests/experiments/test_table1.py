@@ -72,5 +72,5 @@ def test_rows_are_chosen_by_name():
     assert choose_rows("paper") == list(PAPER_ROWS)
     assert choose_rows("all") == [*PAPER_ROWS, *MORE_ROWS]
     assert [row.name for row in choose_rows("recommended, c")] == ["c", "recommended"]
-    with pytest.raises(ValueError, match=r"M101.*'x'.*wcv-attention.*recommended"):
+    with pytest.raises(ValueError, match=r"M121.*'x'.*wcv-attention.*recommended"):
         choose_rows("c,x")

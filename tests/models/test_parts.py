@@ -68,6 +68,7 @@ CASES: List[Case] = [
     case("evidence", "LabelBias"),
     case("evidence", "LabelBias", rank=2),
     case("evidence", "LabelBias", gated=False),
+    case("evidence", "LabelBias", n_folds=2),
 ]
 IDS = [
     "-".join([c.name, *(f"{k}={v}" for k, v in c.block.items() if k != "@architectures")])
@@ -230,9 +231,9 @@ def test_a_missing_picture_has_no_weight_and_its_filler_is_not_read(part):
     batch = featurize(shim.blueprint, docs, torch.device("cpu"))
     with torch.no_grad():
         expected = module(batch)
-        for features in (batch.docs["image"], batch.evidence):
-            if features is not None:
-                features["vectors"][~features["regions"]] = 1e6
+        batch.docs["image"]["vectors"][~batch.docs["image"]["regions"]] = 1e6
+        if batch.evidence is not None:
+            batch.evidence["vectors"][~batch.evidence["present"]] = 1e6
         output = module(batch)
     assert torch.equal(output.emissions, expected.emissions)
     if output.weights is not None:

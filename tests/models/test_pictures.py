@@ -4,25 +4,41 @@ import numpy as np
 import pytest
 import torch
 
+from spacy_mner.models.evidence import ImageEvidence
+
 from ..util import IMAGE_WIDTH, WIDTH, make_docs, resolve
 
 PARTS = {
     "mean": {"@architectures": "spacy_mner.ImageVectors.v1"},
     "attention": {"@architectures": "spacy_mner.ImageVectors.v1", "pooling": "attention"},
     "evidence": {"@architectures": "spacy_mner.LabelBias.v1"},
+    "fitted evidence": {"@architectures": "spacy_mner.LabelBias.v1", "n_folds": 2},
 }
 every_reader = pytest.mark.parametrize("name", list(PARTS))
 
 
 def make_part(name, docs=None, **settings):
     part = resolve({**PARTS[name], **settings})
-    part.initialize(make_docs() if docs is None else docs)
+    initialize(part, make_docs() if docs is None else docs)
     return part
+
+
+def initialize(part, docs):
+    """An evidence is also told what the posts hold: the first one a label, the others nothing."""
+    if isinstance(part, ImageEvidence):
+        part.initialize(docs, np.eye(len(docs), 2, dtype="float32"))
+    else:
+        part.initialize(docs)
+
+
+def seen(features):
+    """Which posts have a picture."""
+    return features["present"] if "present" in features else features["regions"].any(1)
 
 
 def build(name, part):
     torch.manual_seed(0)
-    return part.build(WIDTH, 2) if name == "evidence" else part.build(WIDTH)
+    return part.build(WIDTH, 2) if "evidence" in name else part.build(WIDTH)
 
 
 def docs_with(*pictures):
@@ -68,7 +84,7 @@ def test_broken_vectors_count_as_missing(name, value):
     broken[1, 3] = value
     with pytest.warns(UserWarning, match="MW003"):
         features = part.featurize_docs(docs_with(broken, ones(IMAGE_WIDTH)))
-    assert features["regions"].any(1).tolist() == [False, True]
+    assert seen(features).tolist() == [False, True]
     assert torch.isfinite(features["vectors"]).all()
 
 
@@ -91,9 +107,9 @@ def test_forms_that_a_picture_may_take(name):
     read_only.flags.writeable = False
     docs = docs_with(vector, read_only, vector.astype("float16"), vector.tolist(), vector[None])
     features = part.featurize_docs(docs)
-    assert features["regions"].all()
+    assert seen(features).all()
     for row in features["vectors"]:
-        np.testing.assert_allclose(row[0], vector, atol=1e-3)
+        np.testing.assert_allclose(np.ravel(row), vector, atol=1e-3)
     assert not read_only.flags.writeable
 
 
@@ -101,7 +117,7 @@ def test_forms_that_a_picture_may_take(name):
 def test_no_region_is_no_picture(name):
     part = make_part(name)
     features = part.featurize_docs(docs_with(np.zeros((0, IMAGE_WIDTH)), None))
-    assert not features["regions"].any()
+    assert not seen(features).any()
 
 
 def test_pooling():
@@ -154,7 +170,7 @@ def test_data_without_pictures(name):
     with pytest.warns(UserWarning, match="MW002"):
         part = make_part(name, make_docs(images=False))
     features = part.featurize_docs(make_docs(images=False))
-    assert not features["regions"].any()
+    assert not seen(features).any()
     module = build(name, part).eval()
     output = module(features, torch.zeros(5, 2, WIDTH))
     values, present = output if isinstance(output, tuple) else (output, None)
@@ -166,7 +182,7 @@ def test_data_without_pictures(name):
     # Pictures that come later meet weights that were never trained.
     with pytest.warns(UserWarning, match="MW004"):
         features = part.featurize_docs(docs_with(ones(IMAGE_WIDTH), None))
-    assert not features["regions"].any()
+    assert not seen(features).any()
 
 
 @every_reader
@@ -174,7 +190,7 @@ def test_initialized_again_with_other_pictures(name):
     """The width of the first training data must not bind the second's."""
     part = make_part(name)
     wide = docs_with(ones(IMAGE_WIDTH + 3), None)
-    part.initialize(wide)
+    initialize(part, wide)
     assert part.get_state() == make_part(name, wide).get_state()
     assert part.featurize_docs(wide)["vectors"].shape[-1] == IMAGE_WIDTH + 3
 
@@ -197,8 +213,8 @@ def test_evidence_starts_silent_and_speaks_of_pictures_only():
     features = part.featurize_docs(docs)
     assert not module(features, hidden).any()
     with torch.no_grad():
-        module.scores.weight.fill_(1.0)
-        module.scores.bias.fill_(0.5)
+        module.scores.linear.weight.fill_(1.0)
+        module.scores.linear.bias.fill_(0.5)
     bias = module(features, hidden)
     assert bias.shape == (len(docs), 3, 2)
     assert bias.flatten(1).any(1).tolist() == [doc._.image_vec is not None for doc in docs]
@@ -212,6 +228,6 @@ def test_gate_of_the_evidence():
         part = make_part("evidence", docs, gated=gated)
         module = build("evidence", part).eval()
         with torch.no_grad():
-            module.scores.weight.fill_(1.0)
+            module.scores.linear.weight.fill_(1.0)
         bias = module(features, hidden)[0]
         assert torch.equal(bias[0], bias[1]) == (not gated)

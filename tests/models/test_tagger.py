@@ -178,6 +178,15 @@ def test_a_part_without_the_protocol_is_refused():
         build(modalities={"smell": object()}, **parts)
 
 
+@pytest.mark.parametrize("name", ["context", "pop", "a.b"])
+def test_names_that_are_taken_are_refused(name):
+    tok2vec = {"@architectures": "spacy.HashEmbedCNN.v2", "width": 4, "depth": 1, "embed_size": 10,
+               "window_size": 1, "maxout_pieces": 2, "subword_features": True,
+               "pretrained_vectors": None}  # fmt: skip
+    with pytest.raises(ValueError, match=rf"\[M008\].*'{name}'"):
+        make_tagger([], initialize=False, modalities={name: PARTS["word"]}, tok2vec=tok2vec)
+
+
 def test_pictures_alone_are_refused():
     with pytest.raises(ValueError, match=r"\[M009\]"):
         make_tagger(make_docs(), modalities=("image",))

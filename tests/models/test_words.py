@@ -45,7 +45,7 @@ def test_frozen_vectors_climb_the_whole_ladder(form, key):
 
 def test_kinds_have_rows_of_their_own():
     vocab = make_vocab([*TABLE, "7"])
-    texts = [["http://t.co/x", "@zyx", "@Obama", "24", "7"]]
+    texts = [["http://t.co/x", "@zyx", "@Obama", "24", "7"], ["7"]]
     part = word_modality(vocab, texts, trainable=True)
     features = part.featurize_forms(["http://other.com", "@obama", "99", "7"], vocab)
     rows = features["rows"].tolist()
@@ -57,15 +57,15 @@ def test_kinds_have_rows_of_their_own():
     assert not features["vectors"][:3].any()
 
 
-def test_forms_that_the_table_lacks_need_the_minimum_frequency():
+def test_forms_need_the_minimum_frequency_in_the_table_or_not():
     vocab = make_vocab(TABLE)
-    texts = [["zyx", "Zyx", "once"], ["rose"]]
+    texts = [["zyx", "Zyx", "once", "Paris"], ["rose", "Rose"]]
     part = word_modality(vocab, texts, trainable=True, min_freq=2)
     assert set(part.rows) == {*KINDS, "zyx", "rose"}
     assert sorted(part.rows.values()) == [1, 2, 3, 4, 5]
-    features = part.featurize_forms(["ZYX", "once", "ROSE"], vocab)
-    assert features["rows"].tolist() == [part.rows["zyx"], 0, part.rows["rose"]]
-    assert features["known"].tolist() == [True, False, True]
+    features = part.featurize_forms(["ZYX", "once", "ROSE", "Paris"], vocab)
+    assert features["rows"].tolist() == [part.rows["zyx"], 0, part.rows["rose"], 0]
+    assert features["known"].tolist() == [True, False, True, True]
 
 
 def test_unknown_words():

@@ -43,11 +43,12 @@ MODEL: Dict[str, Any] = {
             "dropout": None,
         },
     },
-    # Said, because spaCy fills in the default config's values: the tests want no dropout.
+    # The picture is a modality here, in place of the default config's evidence.
     "post_dropout": {"image": 0.0},
     "fusion": {"@architectures": "spacy_mner.ModalityAttention.v1"},
     "encoder": {"@architectures": "spacy_mner.BiLSTM.v1", "hidden_width": 16},
     "decoder": {"@architectures": "spacy_mner.CRF.v1"},
+    "evidence": None,
 }
 LISTENER = {"@architectures": "spacy.Tok2VecListener.v1", "width": 16, "upstream": "*"}
 TOK2VEC = {

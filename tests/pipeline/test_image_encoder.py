@@ -123,6 +123,39 @@ def test_the_same_picture_is_computed_once(nlp):
         list(pipe.pipe(make_docs(nlp, [data, bytes(data)])))
 
 
+def test_a_picture_that_comes_again_later_in_the_stream(nlp, tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(colour(7)).save(path)
+    data = path.read_bytes()
+    other = tmp_path / "b.png"
+    Image.fromarray(colour(8)).save(other)
+    pipe = make_pipe()
+    images = [path, data, colour(1), str(path), data, [other, path], colour(1)]
+    docs = list(pipe.pipe(make_docs(nlp, images), batch_size=1))
+    found = [doc._.image_vec.ravel()[0] for doc in docs]
+    assert found == [7, 7, 1, 7, 7, 8, 1]
+    assert docs[5]._.image_vec.tolist() == [[8.0] * 3, [7.0] * 3]
+    # Pictures in memory are computed again, files and bytes are not.
+    assert pipe.encoder.batches == [1, 1, 1, 1, 1]
+    docs[0]._.image_vec[:] = 9
+    assert docs[3]._.image_vec.tolist() == [7.0] * 3
+    list(pipe.pipe(make_docs(nlp, [path])))  # another stream
+    assert len(pipe.encoder.batches) == 6
+
+
+def test_a_file_that_changes_is_another_picture(nlp, tmp_path):
+    path = tmp_path / "a.png"
+
+    def posts():
+        for i, height in ((7, 2), (8, 3)):
+            Image.fromarray(colour(i, height)).save(path)
+            os.utime(path, (i, i))
+            yield from make_docs(nlp, [path])
+
+    docs = list(make_pipe().pipe(posts(), batch_size=1))
+    assert [doc._.image_vec[0] for doc in docs] == [7, 8]
+
+
 def test_posts_without_a_picture_or_with_a_vector_are_left_alone(nlp):
     pipe = make_pipe()
     none, given, empty = make_docs(nlp, [None, colour(1), []])
@@ -286,6 +319,7 @@ def test_adding_the_component_loads_nothing_heavy():
         nlp.to_bytes()
         nlp("no picture")
         heavy = {"PIL", "torchvision", "efficientnet_lite_pytorch", "skimage", "pyarrow"}
+        heavy |= {"timm", "open_clip", "safetensors"}
         assert not heavy & set(sys.modules), heavy & set(sys.modules)
     """
     run_script(script)

@@ -40,9 +40,9 @@ def build_word_vectors_v1(
 
     unknown (str): what an unknown word is: the "zero" vector, a "random" one, U(-0.25, +0.25) and
         the same for each occurrence, or "mask": the modality is missing for that token.
-    trainable (bool): add a trainable residual for every form seen in training, and rows for forms
-        that the table lacks, for URLs, user names and numbers.
-    min_freq (int): how often a form that the table lacks must be seen to get a row of its own.
+    trainable (bool): add trainable rows: a residual on the vector of a form seen in training, a
+        vector for a form that the table lacks, and one each for URLs, user names and numbers.
+    min_freq (int): how often a form must be seen in training to get a row of its own.
     shape_width (int): width of an embedding of the word's capitalisation class; 0 = none.
     word_dropout (float): probability that a form becomes unknown, in training.
     dropout (Optional[float]): rate on the transform's input; None follows `[training] dropout`.
@@ -106,13 +106,11 @@ class WordVectors:
         if not (self.trainable or not self.has_table):
             return
         keys: Dict[str, int] = {}
-        in_table = set()
         for form, count in count_forms(docs).items():
-            key, row = self._find(form, vectors)
+            key, _ = self._find(form, vectors)
             keys[key] = keys.get(key, 0) + count
-            if row >= 0:
-                in_table.add(key)
-        kept = [k for k, n in keys.items() if k in in_table or n >= self.min_freq]
+        # What occurs once would learn that one post by heart, and most forms do.
+        kept = [key for key, n in keys.items() if n >= self.min_freq]
         self.rows = {key: i for i, key in enumerate([*KINDS, *sorted(set(kept) - set(KINDS))], 1)}
 
     def get_state(self) -> State:

@@ -1,7 +1,6 @@
 """The recurrence of an LSTM over packed rows, with its gradient, for training on a CPU."""
 
-from itertools import pairwise
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -40,22 +39,30 @@ class _Scan(torch.autograd.Function):
         hidden, cells, tanh_cells = (
             projected.new_empty(n_directions, n_steps, width) for _ in range(3)
         )
-        previous: Optional[Tuple[Tensor, Tensor]] = None
-        for now in _slices(sizes):
-            step, n = gates[:, now], now.stop - now.start
-            if previous is None:
-                step.copy_(projected[:, now])
+        steps = zip(
+            *(x.split(sizes, 1) for x in (projected, gates, hidden, cells, tanh_cells)),
+            gates[..., : 3 * width].split(sizes, 1),
+            *(x.split(sizes, 1) for x in gates.split(width, 2)),
+            strict=True,
+        )
+        h: Optional[Tensor] = None
+        c: Optional[Tensor] = None
+        for inputs, step, next_h, next_c, tanh_c, i_f_o, i, f, o, g in steps:
+            if h is None or c is None:
+                step.copy_(inputs)
             else:
-                product = torch.bmm(previous[0][:, :n], hidden_weights)
-                torch.add(projected[:, now], product, out=step)
-            step[..., : 3 * width].sigmoid_()
-            step[..., 3 * width :].tanh_()
-            i, f, o, g = step.split(width, 2)
-            cell = torch.mul(i, g, out=cells[:, now])
-            if previous is not None:
-                cell.addcmul_(f, previous[1][:, :n])
-            tanh_cell = torch.tanh(cell, out=tanh_cells[:, now])
-            previous = torch.mul(o, tanh_cell, out=hidden[:, now]), cell
+                n = step.shape[1]
+                if n < h.shape[1]:
+                    h, c = h[:, :n], c[:, :n]
+                torch.add(inputs, torch.bmm(h, hidden_weights), out=step)
+            i_f_o.sigmoid_()
+            g.tanh_()
+            torch.mul(i, g, out=next_c)
+            if c is not None:
+                next_c.addcmul_(f, c)
+            torch.tanh(next_c, out=tanh_c)
+            torch.mul(o, tanh_c, out=next_h)
+            h, c = next_h, next_c
         ctx.sizes = sizes
         ctx.save_for_backward(hidden_weights, gates, hidden, cells, tanh_cells)
         return hidden
@@ -64,56 +71,52 @@ class _Scan(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
         hidden_weights, gates, hidden, cells, tanh_cells = ctx.saved_tensors
-        slices = _slices(ctx.sizes)
+        sizes = ctx.sizes
         i, f, o, g = gates.split(hidden.shape[2], 2)
         # All that does not wait for the next step, for all steps at once: how the hidden state
         # follows the cell, and how each follows the gates' pre-activations.
-        by_cell = o * (1 - tanh_cells.square())
+        by_cell = (1 - tanh_cells.square()).mul_(o)
         local = torch.cat(
             [
-                g * i * (1 - i),
-                _previous(cells, slices) * f * (1 - f),
-                tanh_cells * o * (1 - o),
-                i * (1 - g.square()),
+                (1 - i).mul_(i).mul_(g),
+                (1 - f).mul_(f).mul_(_previous(cells, sizes)),
+                (1 - o).mul_(o).mul_(tanh_cells),
+                (1 - g.square()).mul_(i),
             ],
             dim=2,
         ).unflatten(2, (4, -1))
         d_gates = torch.empty_like(gates)
         d_parts = d_gates.unflatten(2, (4, -1))
         to_hidden = hidden_weights.transpose(1, 2)
-        later: Optional[Tuple[Tensor, Tensor]] = None
-        for now in reversed(slices):
-            d_hidden = grad[:, now]
-            if later is not None:
-                d_hidden = d_hidden.clone()
-                d_hidden[:, : later[0].shape[1]] += later[0]
-            d_cell = d_hidden * by_cell[:, now]
-            if later is not None:
-                d_cell[:, : later[1].shape[1]] += later[1]
-            torch.mul(local[:, now, :2], d_cell.unsqueeze(2), out=d_parts[:, now, :2])
-            torch.mul(local[:, now, 2], d_hidden, out=d_parts[:, now, 2])
-            torch.mul(local[:, now, 3], d_cell, out=d_parts[:, now, 3])
-            if now.start:
-                later = torch.bmm(d_gates[:, now], to_hidden), d_cell * f[:, now]
-        d_weights = torch.bmm(_previous(hidden, slices).transpose(1, 2), d_gates)
+        steps = zip(
+            *(x.split(sizes, 1) for x in (grad, by_cell, f, d_gates)),
+            *(x.split(sizes, 1) for x in (local[:, :, :2], local[:, :, 2], local[:, :, 3])),
+            *(x.split(sizes, 1) for x in (d_parts[:, :, :2], d_parts[:, :, 2], d_parts[:, :, 3])),
+            strict=True,
+        )
+        later_h: Optional[Tensor] = None
+        later_c: Optional[Tensor] = None
+        for d_h, h_c, forget, d_step, by_i_f, by_o, by_g, d_i_f, d_o, d_g in reversed(list(steps)):
+            if later_h is None or later_c is None:
+                d_c = d_h * h_c
+            else:
+                n = later_h.shape[1]
+                d_h = d_h.clone()
+                d_h[:, :n] += later_h
+                d_c = d_h * h_c
+                d_c[:, :n] += later_c
+            torch.mul(by_i_f, d_c.unsqueeze(2), out=d_i_f)
+            torch.mul(by_o, d_h, out=d_o)
+            torch.mul(by_g, d_c, out=d_g)
+            # The first step's is computed in vain.
+            later_h, later_c = torch.bmm(d_step, to_hidden), d_c.mul_(forget)
+        d_weights = torch.bmm(_previous(hidden, sizes).transpose(1, 2), d_gates)
         return d_gates, d_weights, None
 
 
-def _slices(sizes: Sequence[int]) -> List[slice]:
-    """Where each step's rows are."""
-    slices, start = [], 0
-    for n in sizes:
-        slices.append(slice(start, start + n))
-        start += n
-    return slices
-
-
-def _previous(states: Tensor, slices: List[slice]) -> Tensor:
+def _previous(states: Tensor, sizes: Sequence[int]) -> Tensor:
     """The states (D, N, H) one step earlier; zero before the first."""
-    first = states.new_zeros(states.shape[0], slices[0].stop, states.shape[2])
+    first = states.new_zeros(states.shape[0], sizes[0], states.shape[2])
     # A row that has a step t has all steps before it, at the same place.
-    earlier = [
-        states[:, before.start : before.start + now.stop - now.start]
-        for before, now in pairwise(slices)
-    ]
+    earlier = [before[:, :n] for before, n in zip(states.split(sizes, 1), sizes[1:], strict=False)]
     return torch.cat([first, *earlier], dim=1)

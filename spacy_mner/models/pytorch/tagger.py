@@ -1,6 +1,6 @@
 """The network: modalities -> fusion -> encoder -> decoder."""
 
-from typing import Dict, FrozenSet, List, Optional
+from typing import Dict, FrozenSet, List, Optional, cast
 
 import torch
 from torch import Tensor, nn
@@ -131,8 +131,8 @@ class MultimodalTagger(nn.Module):
         if self.initial_state is None or batch.initial_state is None:
             return ()
         # No token asks, so regions that are pooled by attention are averaged.
-        width = int(self.encoder.state_width)  # type: ignore[arg-type]
-        query = batch.mask.new_zeros(len(batch.mask), 1, width, dtype=torch.float32)
+        width = cast(int, self.encoder.state_width)
+        query = torch.zeros(len(batch.mask), 1, width, device=batch.mask.device)
         values, present = self.initial_state(batch.initial_state, query)
         return (values[:, 0].masked_fill(~present, 0.0),)
 

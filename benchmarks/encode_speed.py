@@ -1,0 +1,263 @@
+"""Speed of `spacy mner encode` next to its network alone, and next to a plain loop.
+
+Makes JPEGs of 1,000 to 2,000 pixels from the photographs in scikit-image and encodes them into a
+feature store. The contestants take turns on the same pictures, so that a noisy machine is noisy for all
+of them; the best round of each counts. For example:
+
+    python benchmarks/encode_speed.py                                # both networks, 512 pictures
+    python benchmarks/encode_speed.py efficientnet_lite0 --exactness # what reduced JPEGs change
+
+GoogLeNet has random weights here, which do not change its speed.
+"""
+
+import os
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import skimage.data
+import torch
+import torchvision
+import typer
+from efficientnet_lite_pytorch import EfficientNet
+from PIL import Image
+from torchvision.transforms import v2
+
+from spacy_mner.images import efficientnet, reading
+from spacy_mner.images.compute import BATCH_IN_THREADS, compute_vectors
+from spacy_mner.images.efficientnet import create_efficientnet_lite0
+from spacy_mner.images.encode import encode
+from spacy_mner.images.reading import read_rgb
+
+# Those that come inside the package; nothing is downloaded.
+# fmt: off
+PHOTOGRAPHS = (
+    "astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "coins.png", "color.png",
+    "grass.png", "gravel.png", "hubble_deep_field.jpg", "ihc.png", "motorcycle_left.png",
+    "motorcycle_right.png", "retina.jpg", "rocket.jpg",
+)
+# fmt: on
+
+
+def main(
+    networks: Annotated[list[str] | None, typer.Argument(help="Default: both")] = None,
+    pictures: Annotated[int, typer.Option(help="Number of JPEGs")] = 512,
+    rounds: Annotated[int, typer.Option(help="Rounds of each contestant")] = 3,
+    batch_size: Annotated[int, typer.Option(help="Pictures to a batch")] = BATCH_IN_THREADS,
+    threads: Annotated[int, typer.Option(help="Threads of torch")] = 2,
+    exactness: Annotated[bool, typer.Option("--exactness", help="Compare vectors instead")] = False,
+) -> None:
+    """Print milliseconds per picture, and ratios."""
+    torch.set_num_threads(threads)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = make_pictures(Path(folder) / "pictures", pictures)
+        if exactness:
+            compare_vectors(paths)
+            return
+        for name in networks or NETWORKS:
+            encoder, plain = NETWORKS[name]()
+            print(f"{name}: {pictures} pictures, batches of {batch_size}, {threads} threads")
+            measure(encoder, plain, paths, Path(folder) / "store", rounds, batch_size)
+
+
+def measure(
+    encoder: Any, plain: Callable, paths: list[Path], store: Path, rounds: int, batch_size: int
+) -> None:
+    """Let the contestants take turns."""
+    items = [encoder.read(path) for path in paths]
+    batches = [items[i : i + batch_size] for i in range(0, len(items), batch_size)]
+    encoder.encode(batches[0])
+
+    def network_alone() -> None:
+        for batch in batches:
+            encoder.encode(batch)
+
+    def network_alone_in_threads() -> None:
+        stream = compute_vectors(
+            enumerate(items), encoder, read=lambda item: item, batch_size=batch_size
+        )
+        for _ in stream:
+            pass
+
+    def folder_to_store() -> None:
+        summary = encode(paths[0].parent, store, encoder, batch_size=batch_size, overwrite=True)
+        if summary.encoded != len(paths):
+            raise RuntimeError(summary.missing)
+
+    def plain_loop() -> None:
+        vectors = []
+        with torch.no_grad():
+            for path in paths:
+                vectors.append(plain(path))
+        np.save(store.with_suffix(".npy"), np.stack(vectors))
+
+    contestants = (network_alone, network_alone_in_threads, folder_to_store, plain_loop)
+    wall = {c.__name__: float("inf") for c in contestants}
+    cpu = dict(wall)
+    for _ in range(rounds):
+        for contestant in contestants:
+            name = contestant.__name__
+            start, start_cpu = time.perf_counter(), time.process_time()
+            contestant()
+            wall[name] = min(wall[name], time.perf_counter() - start)
+            cpu[name] = min(cpu[name], time.process_time() - start_cpu)
+    for name in wall:
+        each, work = (1000 * seconds[name] / len(paths) for seconds in (wall, cpu))
+        print(f"  {name:25} {each:7.1f} ms, {work:7.1f} ms of CPU, {1000 / each:6.1f} pictures/s")
+    whole = wall["folder_to_store"]
+    print(f"  folder to store / network alone:            {whole / wall['network_alone']:.2f}")
+    in_threads = wall["network_alone_in_threads"]
+    print(f"  folder to store / network alone in threads: {whole / in_threads:.2f}")
+    print(f"  as fast as the plain loop:                  {wall['plain_loop'] / whole:.1f} times")
+
+
+def make_pictures(folder: Path, n: int) -> list[Path]:
+    """Cut parts out of the photographs and enlarge them. RETURNS (list[Path]): The JPEGs."""
+    folder.mkdir()
+    data = Path(os.path.dirname(skimage.data.__file__))
+    photographs = [Image.open(data / name).convert("RGB") for name in PHOTOGRAPHS]
+    rng = random.Random(0)
+    paths = []
+    for i in range(n):
+        photograph = photographs[i % len(photographs)]
+        width, height = (round(x * rng.uniform(0.6, 1.0)) for x in photograph.size)
+        left, top = (
+            rng.randint(0, x - y) for x, y in zip(photograph.size, (width, height), strict=True)
+        )
+        scale = rng.randint(1000, 2000) / max(width, height)
+        picture = photograph.resize(
+            (round(width * scale), round(height * scale)),
+            Image.Resampling.BICUBIC,
+            box=(left, top, left + width, top + height),
+        )
+        paths.append(folder / f"{i:04}.jpg")
+        picture.save(paths[-1], quality=rng.randint(75, 95))
+    return paths
+
+
+class GoogLeNet:
+    """An image encoder like the registered ones."""
+
+    name, width, reads, parallel = "googlenet", 1024, "picture", True
+
+    def __init__(self) -> None:
+        self.settings: dict[str, Any] = {}
+        self.network = make_googlenet().to(memory_format=torch.channels_last)
+
+    def read(self, source: Any) -> np.ndarray:
+        image = v2.functional.resize(read_rgb(source, at_least=256), [256])
+        return np.asarray(v2.functional.center_crop(image, [224, 224]))
+
+    def encode(self, batch: list[np.ndarray]) -> list[np.ndarray]:
+        with torch.inference_mode():
+            pixels = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 255
+            return list(self.network((pixels - 0.45) / 0.225).numpy())
+
+
+def make_googlenet() -> torch.nn.Module:
+    network = torchvision.models.googlenet(weights=None, aux_logits=False, init_weights=False)
+    network.fc = torch.nn.Identity()
+    return network.eval()
+
+
+def with_googlenet() -> tuple[Any, Callable]:
+    """The encoder, and what a plain loop does to one picture."""
+    network = make_googlenet()
+    transform = v2.Compose(
+        [
+            v2.Resize(256),
+            v2.CenterCrop(224),
+            v2.ToImage(),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+        ]
+    )
+    return GoogLeNet(), lambda path: network(transform(Image.open(path).convert("RGB"))[None])[
+        0
+    ].numpy()
+
+
+def with_efficientnet() -> tuple[Any, Callable]:
+    """The encoder, and what a plain loop does to one picture."""
+    network = EfficientNet.from_name("efficientnet-lite0").eval()  # as the package has it
+    transform = v2.Compose(
+        [
+            v2.Resize(256, v2.InterpolationMode.BICUBIC),
+            v2.CenterCrop(224),
+            v2.ToImage(),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize([0.498] * 3, [0.502] * 3),
+        ]
+    )
+    return (
+        create_efficientnet_lite0(),
+        lambda path: (
+            network.extract_features(transform(Image.open(path).convert("RGB"))[None])
+            .mean(dim=(2, 3))[0]
+            .numpy()
+        ),
+    )
+
+
+NETWORKS = {"efficientnet_lite0": with_efficientnet, "googlenet": with_googlenet}
+
+
+def compare_vectors(paths: list[Path]) -> None:
+    """How far reading JPEGs at a reduced size moves the pooled vector of efficientnet_lite0.
+
+    For comparison: another resampling filter, and a picture that was saved once more.
+    """
+    encoder = create_efficientnet_lite0()
+
+    def vectors(read: Callable[[Path], Any]) -> np.ndarray:
+        found = compute_vectors(((path, path) for path in paths), encoder, read=read)
+        return np.stack([vector for _, vector in found])
+
+    def at_least(pixels: int | None) -> Callable[[Path], Any]:
+        return lambda path: encoder.read(read_rgb(path, at_least=pixels))
+
+    def saved_again(path: Path) -> Any:
+        with tempfile.TemporaryFile() as file:
+            read_rgb(path).save(file, "JPEG", quality=90)
+            file.seek(0)
+            return encoder.read(reading.read_rgb(file.read()))
+
+    whole = vectors(at_least(None))
+    needed = efficientnet.SIZE + efficientnet.CROP_PADDING
+    others = {
+        f"JPEG of at least {2 * needed} pixels": at_least(2 * needed),
+        f"JPEG of at least {needed} pixels (as encode)": at_least(needed),
+        f"JPEG of at least {needed // 2} pixels": at_least(needed // 2),
+        "whole, saved again (quality 90)": saved_again,
+    }
+    for resample in (Image.Resampling.BILINEAR, Image.Resampling.LANCZOS):
+        others[f"whole, {resample.name.lower()} filter"] = lambda path, filter_=resample: resized(
+            read_rgb(path), filter_
+        )
+    print(f"{len(paths)} pictures; mean absolute value of the vectors {np.abs(whole).mean():.3f}")
+    print("                                            cosine              largest")
+    print("against the whole picture           median    1 %     least    difference")
+    for name, read in others.items():
+        other = vectors(read)
+        norms = np.linalg.norm(other, axis=1) * np.linalg.norm(whole, axis=1)
+        cosines = (other * whole).sum(axis=1) / norms
+        print(
+            f"{name:36} {np.median(cosines):.4f}  {np.quantile(cosines, 0.01):.4f}  "
+            f"{cosines.min():.4f}  {np.abs(other - whole).max():8.2f}"
+        )
+
+
+def resized(image: Image.Image, resample: Image.Resampling) -> np.ndarray:
+    """The encoder's own preprocessing with another filter."""
+    side = min(image.size) * efficientnet.SIZE / (efficientnet.SIZE + efficientnet.CROP_PADDING)
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    size = (efficientnet.SIZE, efficientnet.SIZE)
+    return np.asarray(image.resize(size, resample, box=(left, top, left + side, top + side)))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,168 @@
+"""Posts with pictures in files, through a trained pipeline with image_encoder, as users run it."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import spacy
+from spacy.cli._util import app
+from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+import spacy_mner.cli  # noqa: F401 (attaches the commands)
+
+TEXT = "Daisy is lovely"
+# The picture alone says whether the name is a person; the same picture comes more than once.
+PICTURES = ["person", "thing", None, "person", "gone", "thing", "person"]
+PERSONS = [name == "person" for name in PICTURES]
+
+
+def run_python(*args):
+    """A process of its own with two threads: what a user's forks meet."""
+    env = {**os.environ, "OMP_NUM_THREADS": "2"}
+    command = [sys.executable, *map(str, args)]
+    done = subprocess.run(command, env=env, timeout=300, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def path_of(name, folder):
+    return None if name is None else str(folder / f"{name}.png")
+
+
+def read_docs(path):
+    docs = list(DocBin().from_disk(path).get_docs(spacy.blank("en").vocab))
+    assert [doc.text for doc in docs] == [TEXT] * len(PICTURES)
+    return docs
+
+
+def is_person(doc):
+    assert [ent.text for ent in doc.ents] in ([], ["Daisy"])
+    return [ent.label_ for ent in doc.ents] == ["PER"]
+
+
+def compare(one, two):
+    for a, b in zip(one, two, strict=True):
+        assert (a._.image, a._.image_vec is None) == (b._.image, b._.image_vec is None)
+        if a._.image_vec is not None:
+            # Batches of another size may differ in the last digits.
+            np.testing.assert_allclose(a._.image_vec, b._.image_vec, atol=1e-4)
+
+
+def test_pipe_over_posts_with_paths(trained_on_files, tmp_path):
+    script = f"""
+        import spacy
+        from spacy.tokens import DocBin
+
+        nlp = spacy.load({str(trained_on_files.model)!r})
+
+        def posts():
+            for path in {[path_of(name, trained_on_files.images) for name in PICTURES]!r}:
+                doc = nlp.make_doc({TEXT!r})
+                doc._.image = path
+                yield doc
+
+        # First two processes: the parent has not run a network yet, as in any script that begins so.
+        for n_process in (2, 1):
+            docs = list(nlp.pipe(posts(), n_process=n_process, batch_size=2))
+            DocBin(docs=docs, store_user_data=True).to_disk(
+                {str(tmp_path)!r} + f"/{{n_process}}.spacy"
+            )
+    """
+    done = run_python("-c", textwrap.dedent(script))
+    assert "MW020" in done.stderr
+    assert "gone.png" in done.stderr
+    one, two = (read_docs(tmp_path / f"{n}.spacy") for n in (1, 2))
+    assert [is_person(doc) for doc in one] == [is_person(doc) for doc in two] == PERSONS
+    found = [doc._.image_vec is not None for doc in one]
+    assert found == [name in ("person", "thing") for name in PICTURES]
+    compare(one, two)
+
+
+@pytest.mark.parametrize("n_process", [1, 2])
+def test_spacy_apply(trained_on_files, tmp_path, n_process):
+    nlp = spacy.blank("en")
+    docs = []
+    for name in PICTURES:
+        doc = nlp.make_doc(TEXT)
+        doc._.image = path_of(name, trained_on_files.images)
+        docs.append(doc)
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "in.spacy")
+    command = ["-m", "spacy", "apply", trained_on_files.model, tmp_path / "in.spacy"]
+    run_python(*command, tmp_path / "out.spacy", "--n-process", n_process, "--batch-size", 2)
+    found = read_docs(tmp_path / "out.spacy")
+    assert [is_person(doc) for doc in found] == PERSONS
+    assert [doc._.image for doc in found] == [doc._.image for doc in docs]
+
+
+@pytest.mark.parametrize("n_process", [1, 2])
+def test_predict_on_a_folder(trained_on_files, tmp_path, n_process):
+    # A folder of files with posts, and one of pictures.
+    for i in range(2):
+        lines = [json.dumps({"id": str(j), "text": TEXT, "image": name and f"{name}.png"})
+                 for j, name in enumerate(PICTURES) if j % 2 == i]  # fmt: skip
+        (tmp_path / "posts").mkdir(exist_ok=True)
+        (tmp_path / "posts" / f"{i}.jsonl").write_text("\n".join(lines), encoding="utf8")
+    command = ["-m", "spacy", "mner", "predict", trained_on_files.model, tmp_path / "posts"]
+    done = run_python(
+        *command, tmp_path / "out.jsonl", "--images", trained_on_files.images,
+        "--n-process", n_process, "--batch-size", 2,
+    )  # fmt: skip
+    assert "7 posts labelled, 5 with their picture" in done.stderr
+    assert "gone.png" in done.stderr
+    lines = (tmp_path / "out.jsonl").read_text(encoding="utf8").splitlines()
+    rows = sorted(map(json.loads, lines), key=lambda row: row["id"])
+    assert [row["image_used"] for row in rows] == [x in ("person", "thing") for x in PICTURES]
+    found = [[(ent["text"], ent["label"]) for ent in row["entities"]] for row in rows]
+    assert found == [[("Daisy", "PER")] * person for person in PERSONS]
+
+
+def test_real_tweets_with_their_pictures(trained_on_files, tmp_path, request):
+    """encode, convert and predict, with a store and with the files, give the same entities."""
+    data = request.config.rootpath.parent / "shared" / "data" / "tweets_with_images"
+    if not data.is_dir():
+        pytest.skip("the folder shared/data/tweets_with_images is not here")
+    posts, images = data / "posts.jsonl", data / "images"
+    store, corpus = tmp_path / "store", tmp_path / "tweets.spacy"
+    done = run("encode", images, store, "--encoder", "efficientnet_lite0", "--strict")
+    assert done.exit_code == 0, done.output
+    done = run("convert", posts, corpus, "--features", store, "--strict")
+    assert done.exit_code == 0, done.output
+    docs = list(DocBin().from_disk(corpus).get_docs(spacy.blank("en").vocab))
+    assert len(docs) == 20
+    assert {doc._.image_vec.shape for doc in docs} == {(1280,)}
+    assert len({doc._.image_vec.tobytes() for doc in docs}) == 20
+    tags = [json.loads(line)["tags"] for line in posts.read_text(encoding="utf8").splitlines()]
+    n_entities = sum(len(doc.ents) for doc in docs)
+    # An orphan I- begins an entity.
+    starts = [
+        tag[0] == "B" or (tag[0] == "I" and (i == 0 or row[i - 1][1:] != tag[1:]))
+        for row in tags for i, tag in enumerate(row)
+    ]  # fmt: skip
+    assert n_entities == sum(starts) > 20
+    rows = []
+    for i, options in enumerate((("--features", store), ("--images", images))):
+        output = tmp_path / f"{i}.jsonl"
+        done = run("predict", trained_on_files.model, posts, output, *options)
+        assert done.exit_code == 0, done.output
+        assert "20 posts labelled, 20 with their picture" in done.stderr
+        assert "could not be used" not in done.stderr
+        rows.append([json.loads(x) for x in output.read_text(encoding="utf8").splitlines()])
+    for one, two, doc in zip(*rows, docs, strict=True):
+        assert one["tokens"] == two["tokens"] == [token.text for token in doc]
+        assert one["image_used"] is two["image_used"] is True
+        assert labels(one) == labels(two)
+
+
+def labels(row):
+    for ent in row["entities"]:
+        assert row["text"][ent["start"] : ent["end"]] == ent["text"]
+    return [(ent["start"], ent["end"], ent["label"]) for ent in row["entities"]]
+
+
+def run(*args):
+    return CliRunner().invoke(app, ["mner", *map(str, args)])
