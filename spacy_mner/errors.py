@@ -253,6 +253,7 @@ class Errors(metaclass=_WithCodes):
         "one before 'mner', or encode the pictures first and pass --features STORE."
     )
     M065 = "The pipeline '{model}' ({pipes}) has no component 'mner', which --weights needs."
+    M066 = "The posts and their page cannot both be written to '{path}'. Give --html another name."
 
     # Inspection of data and config: M080-M089
     M080 = (

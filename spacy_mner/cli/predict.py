@@ -4,7 +4,7 @@ import contextlib
 import json
 import sys
 from pathlib import Path
-from typing import IO, Annotated, Iterator, List, Optional, Union
+from typing import IO, Annotated, ContextManager, Iterator, List, Optional, Sequence, Union
 
 import spacy
 import torch
@@ -16,9 +16,13 @@ from tqdm import tqdm
 from ..errors import Errors, Warnings
 from ..extensions import set_extensions
 from ..images.store import FeatureStore
+from ..images.types import ImageEncoder
+from ..pipeline.image_encoder import ImageEncoderPipe
 from ..pipeline.mner import MultimodalEntityRecognizer
 from ..training.converters import Post, read_posts
 from ..training.converters.records import OnError
+from ..visualization.picture_viewer import PictureViewer
+from ..visualization.posts import MAX_POSTS, PostsPage, open_posts_page
 from ._labelling import Summary, label_posts, make_attach, read_stdin
 from ._output import atomic_text, fail_on_coded_errors
 from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
@@ -53,6 +57,17 @@ def predict_cli(
     weights: Annotated[
         bool, Opt("--weights", help="Write the weight of each modality for each token")
     ] = False,
+    html: Annotated[
+        Optional[Path],
+        Opt(
+            "--html",
+            help="Also write a page that shows the posts and their pictures",
+            dir_okay=False,
+        ),
+    ] = None,
+    html_posts: Annotated[
+        int, Opt("--html-posts", help="Posts that the page shows at most", min=1)
+    ] = MAX_POSTS,
     batch_size: Annotated[
         Optional[int], Opt("--batch-size", "-b", help="Posts per batch", min=1)
     ] = None,
@@ -68,6 +83,10 @@ def predict_cli(
     image, image_used, and entities with start, end (characters of text), label, text and score. A
     post that cannot be read becomes {"id", "source", "error"}; it never stops the run. Posts are
     read, labelled and written as they come, so the input may be of any length.
+
+    --html shows each post with a small copy of its picture (from --images), its entities, the
+    picture's tags if the pipeline has an image_encoder that knows any, and the weight of each
+    modality. The page is one file that needs no network. With --features, --images is for the page.
     """
     import_code(code_path)
     with fail_on_coded_errors():
@@ -79,6 +98,8 @@ def predict_cli(
             features=features,
             format=format,
             weights=weights,
+            html=html,
+            html_posts=html_posts,
             batch_size=batch_size,
             n_process=n_process,
             use_gpu=use_gpu,
@@ -96,6 +117,8 @@ def predict(
     features: Optional[Path] = None,
     format: str = "auto",
     weights: bool = False,
+    html: Optional[Path] = None,
+    html_posts: int = MAX_POSTS,
     batch_size: Optional[int] = None,
     n_process: int = 1,
     use_gpu: int = -1,
@@ -110,20 +133,26 @@ def predict(
     features (Optional[Path]): Feature store with the pictures' vectors. Comes before `images`.
     format (str): Format of the input, see `read_posts`.
     weights (bool): Write the modality weights.
+    html (Optional[Path]): Also write a page that shows the posts.
+    html_posts (int): Posts that the page shows at most; the others are counted.
     batch_size (Optional[int]): Posts per batch. Defaults to the pipeline's.
     n_process (int): Processes.
     use_gpu (int): GPU id, or -1 for the CPU.
     silent (bool): Show no progress bar.
     RETURNS (Summary): What was read and found.
-    RAISES (ValueError): M064 or M065 if the pipeline lacks the component that an option needs.
+    RAISES (ValueError): M064 or M065 if the pipeline lacks the component that an option needs, M066
+        if both outputs are the same file.
     """
     setup_gpu(use_gpu, silent=True)  # what it prints would end up between the records on stdout
+    if html is not None and html.resolve() == Path(output_path).resolve():
+        raise ValueError(Errors.M066.format(path=html))
     set_extensions()
     nlp = spacy.load(model)
-    if images is not None and not _has_factory(nlp, "image_encoder"):
+    # Beside vectors from a store, the files may be there for the page alone.
+    for_page = html is not None and features is not None
+    if images is not None and not for_page and not _has_factory(nlp, "image_encoder"):
         raise ValueError(Errors.M064.format(model=model, pipes=", ".join(nlp.pipe_names)))
-    if weights:
-        _store_weights(nlp, model)
+    keep_weights = _store_weights(nlp, model, weights, html is not None)
     if n_process > 1:
         # A forked process waits for ever for the threads of its parent's torch.
         torch.set_num_threads(1)
@@ -137,10 +166,39 @@ def predict(
     store = None if features is None else FeatureStore.open(features)
     attach = make_attach(store, images, summary)
     records = label_posts(nlp, read, attach, summary, batch_size=batch_size, n_process=n_process)
-    with _open_output(output_path) as stream:
+    facts = [f"pipeline {model}", f"posts from {input_path}"]
+    with (
+        _open_page(html, nlp, images, facts, html_posts) as page,
+        _open_output(output_path) as stream,
+    ):
         for record in tqdm(records, desc="predict", unit="post", disable=silent):
-            stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+            if page is not None:
+                page.add(record)
+            kept = {k: v for k, v in record.items() if k != "weights" or keep_weights}
+            stream.write(json.dumps(kept, ensure_ascii=False) + "\n")
     return summary
+
+
+def _open_page(
+    path: Optional[Path],
+    nlp: Language,
+    images: Optional[Path],
+    facts: Sequence[str],
+    max_posts: int,
+) -> ContextManager[Optional[PostsPage]]:
+    if path is None:
+        return contextlib.nullcontext()
+    encoder: Optional[ImageEncoder] = None
+    for _, pipe in nlp.pipeline:
+        if isinstance(pipe, ImageEncoderPipe):
+            encoder = pipe.encoder
+    return open_posts_page(
+        path,
+        PictureViewer(images, encoder),
+        facts=facts,
+        direction=nlp.vocab.writing_system["direction"],
+        max_posts=max_posts,
+    )
 
 
 @contextlib.contextmanager
@@ -157,12 +215,19 @@ def _has_factory(nlp: Language, factory: str) -> bool:
     return any(nlp.get_pipe_meta(name).factory == factory for name in nlp.pipe_names)
 
 
-def _store_weights(nlp: Language, model: str) -> None:
+def _store_weights(nlp: Language, model: str, asked: bool, for_page: bool) -> bool:
+    """Let the pipeline keep the weights where they are wanted.
+
+    RETURNS (bool): Whether they belong into the records: asked for here or in the pipeline's config.
+    """
     pipes = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, MultimodalEntityRecognizer)]
-    if not pipes:
+    if asked and not pipes:
         raise ValueError(Errors.M065.format(model=model, pipes=", ".join(nlp.pipe_names)))
-    for pipe in pipes:
-        pipe.store_weights = True
+    kept = asked or any(pipe.store_weights for pipe in pipes)
+    if asked or for_page:
+        for pipe in pipes:
+            pipe.store_weights = True
+    return kept
 
 
 def _print_summary(summary: Summary) -> None:

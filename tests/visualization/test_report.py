@@ -1,5 +1,4 @@
 import re
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
@@ -9,34 +8,8 @@ from spacy_mner.visualization.colors import COLORS
 from spacy_mner.visualization.marks import compare_entities, mark_entities
 from spacy_mner.visualization.report import render_report
 
+from .pages import Checker
 from .results import make_result
-
-VOID = {"meta", "line", "rect", "img"}
-
-
-class Checker(HTMLParser):
-    """Every element is closed in order; collects what a page loads and its text."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.loaded, self.text = [], [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.loaded += [value for name, value in attrs if name in ("src", "href")]
-        if tag in ("script", "link", "iframe", "img"):
-            self.loaded.append(tag)
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        pass
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
-            self.text.append(data)
 
 
 def read(page):
