@@ -35,6 +35,12 @@ def features(
         Optional[str], typer.Option(help="Pipeline whose vectors captions use")
     ] = None,
     captions: CaptionsFile = None,
+    regions: Annotated[
+        bool,
+        typer.Option(
+            "--regions", help="Several vectors a picture: its parts, or a caption's words"
+        ),
+    ] = False,
     gpu_id: Annotated[int, typer.Option(help="GPU ID or -1 for CPU")] = -1,
 ) -> None:
     """Encode the data set's pictures, or their captions, into WORK_DIR/features."""
@@ -45,9 +51,18 @@ def features(
         pictures = work_dir / "pictures"
     source = find_captions(data_dir, captions)
     if source is not None:
-        encode_images(source, work_dir / "features", "captions", vectors=vectors, silent=False)
+        encode_images(
+            source,
+            work_dir / "features",
+            "captions",
+            vectors=vectors,
+            regions=regions,
+            silent=False,
+        )
     elif pictures.is_dir():
-        encode_images(pictures, work_dir / "features", encoder, use_gpu=gpu_id, silent=False)
+        encode_images(
+            pictures, work_dir / "features", encoder, regions=regions, use_gpu=gpu_id, silent=False
+        )
     else:
         msg.warn(
             f"{data_dir} has no folder 'images' and no captions.*.json: posts without pictures"

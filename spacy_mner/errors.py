@@ -354,3 +354,4 @@ class Errors(metaclass=_WithCodes):
         "The pipeline ({pipes}) has no component 'mner'. Train one with configs/mner.cfg or "
         "configs/paper.cfg."
     )
+    M131 = "There is no way in '{name}'. There are: {known}."

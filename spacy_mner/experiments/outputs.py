@@ -13,6 +13,7 @@ from ..visualization.table import Table
 ORDER = {
     "table1": 10,
     "vocab-sensitivity": 20,
+    "ways-in": 25,
     "multi-seed": 30,
     "ablate": 40,
     "compare": 50,

@@ -6,7 +6,7 @@ import shutil
 import sys
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from timeit import default_timer as timer
 from typing import Any, Dict, Iterator, Optional
@@ -29,6 +29,7 @@ from .fingerprint import fingerprint, hash_data, hash_vectors
 from .pipelines import count_parameters, known_share, write_thin_vectors
 from .settings import change, find_steps, set_data, set_steps
 from .split import split_train
+from .texts import Text, write_text
 
 # Changes when the figures of a run would change for another reason than config and data.
 PROTOCOL = 1
@@ -64,6 +65,7 @@ class Trial:
     images (Condition): the pictures in training and in scoring.
     keep_vectors (float): share of the word vectors' words that stays, in training and in scoring.
     steps (Optional[int]): number of updates; None = the config's.
+    text (Text): how the text is weakened, in training and in scoring.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Trial:
     images: Condition = "on"
     keep_vectors: float = 1.0
     steps: Optional[int] = None
+    text: Text = "plain"
 
 
 def run_trial(
@@ -106,6 +109,7 @@ def run_trial(
         return previous
     set_extensions()
     with _workplace(output) as folder:
+        data = _weaken(trial, data, folder)
         nlp, seconds = _train(trial, data, folder, use_gpu=use_gpu, progress=progress)
         examples = list(Corpus(data.test)(nlp))
         if not examples:
@@ -151,6 +155,9 @@ def identify(trial: Trial, data: Data) -> Dict[str, Any]:
         "config_sha": fingerprint(trial.config.to_str(interpolate=False)),
         "spacy_mner_version": about.__version__,
     }
+    if trial.text != "plain":
+        # Not among them otherwise: results from before there was a choice stay valid.
+        values["text"] = trial.text
     # The name is no cause: the same run under another one gives the same figures.
     causes = {key: value for key, value in values.items() if key != "row"}
     return {**values, "fingerprint": fingerprint(PROTOCOL, causes)}
@@ -216,6 +223,15 @@ def _train(
     # Weights that are averaged are so on disk alone.
     (folder / chosen).rename(folder / "best")
     return spacy.load(folder / "best"), seconds
+
+
+def _weaken(trial: Trial, data: Data, folder: Path) -> Data:
+    """The data with the trial's text. Each seed misspells other words, and never train as test."""
+    if trial.text == "plain":
+        return data
+    train = write_text(data.train, folder / "text/train.spacy", trial.text, seed=2 * trial.seed)
+    test = write_text(data.test, folder / "text/test.spacy", trial.text, seed=2 * trial.seed + 1)
+    return replace(data, train=train, test=test)
 
 
 def _is_kept(model_dir: Optional[Path], wanted: str) -> bool:

@@ -4,10 +4,10 @@ import random
 from pathlib import Path
 from typing import Tuple
 
-import spacy
 from spacy.tokens import DocBin
 
 from ..errors import Errors
+from .texts import read_docs
 
 
 def split_train(train: Path, folder: Path, fraction: float, *, seed: int = 0) -> Tuple[Path, Path]:
@@ -20,9 +20,7 @@ def split_train(train: Path, folder: Path, fraction: float, *, seed: int = 0) ->
     RETURNS (Tuple[Path, Path]): the larger part for training, the smaller one for early stopping.
     RAISES (ValueError): M125 if a part would be empty.
     """
-    vocab = spacy.blank("xx").vocab
-    files = sorted(train.rglob("*.spacy")) if train.is_dir() else [train]
-    docs = [doc for file in files for doc in DocBin().from_disk(file).get_docs(vocab)]
+    docs = read_docs(train)
     n_dev = round(fraction * len(docs))
     if not 0 < n_dev < len(docs):
         raise ValueError(Errors.M125.format(path=train, n=len(docs), fraction=fraction, dev=n_dev))

@@ -231,3 +231,20 @@ def test_gate_of_the_evidence():
             module.scores.linear.weight.fill_(1.0)
         bias = module(features, hidden)[0]
         assert torch.equal(bias[0], bias[1]) == (not gated)
+
+
+def test_relevance_gate_scales_the_picture_of_each_token():
+    part = resolve({**PARTS["attention"], "gated": True, "dropout": 0.0})
+    plain = make_part("attention", dropout=0.0)
+    docs = make_docs()
+    part.initialize(docs)
+    gated, ungated = build("attention", part).eval(), build("attention", plain).eval()
+    ungated.load_state_dict(gated.state_dict(), strict=False)
+    features = part.featurize_docs(docs)
+    query = torch.randn(len(docs), 3, WIDTH)
+    values, present = gated(features, query)
+    full, present_too = ungated(features, query)
+    assert torch.equal(present, present_too)
+    gate = torch.sigmoid(gated.gate(torch.cat([query, full], -1)))
+    assert gate.std() > 0
+    assert torch.allclose(values, gate * full)

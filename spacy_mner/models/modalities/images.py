@@ -22,6 +22,7 @@ def build_image_vectors_v1(
     standardize: bool = True,
     dropout: Optional[float] = None,
     activation: str = "tanh",
+    gated: bool = False,
 ) -> "ImageVectors":
     """The vector or vectors of a post's picture.
 
@@ -33,6 +34,8 @@ def build_image_vectors_v1(
     standardize (bool): bring each column to mean 0 and variance 1 over the training pictures.
     dropout (Optional[float]): rate on the transform's input; None follows `[training] dropout`.
     activation (str): non-linearity of the transform.
+    gated (bool): multiply the transformed picture by a relevance gate in (0, 1) that each token opens
+        or closes by what it and the picture are.
     RETURNS (ImageVectors): a doc modality.
     RAISES (ValueError): M006 for an unknown pooling.
     """
@@ -40,7 +43,7 @@ def build_image_vectors_v1(
         raise ValueError(
             Errors.M006.format(value=pooling, setting="pooling", options=", ".join(POOLING))
         )
-    return ImageVectors(width, pooling, rank, standardize, dropout, activation)
+    return ImageVectors(width, pooling, rank, standardize, dropout, activation, gated)
 
 
 class ImageVectors:
@@ -54,12 +57,14 @@ class ImageVectors:
         standardize: bool,
         dropout: Optional[float],
         activation: str,
+        gated: bool,
     ) -> None:
         self.reader = ImageReader(width, standardize=standardize)
         self.pooling = pooling
         self.rank = rank
         self.dropout = dropout
         self.activation = activation
+        self.gated = gated
 
     def initialize(self, docs: Sequence[Doc]) -> None:
         self.reader.initialize(docs)
@@ -82,6 +87,7 @@ class ImageVectors:
             dropout=self.dropout,
             activation=self.activation,
             statistics=self.reader.statistics,
+            gated=self.gated,
         )
 
 

@@ -22,6 +22,9 @@ class ImageVectorsModule(nn.Module):
     rank (Optional[int]): width of a linear bottleneck.
     dropout (Optional[float]), activation (str): of the transform.
     statistics (Optional[Tuple[Tensor, Tensor]]): mean and standard deviation (D,).
+    gated (bool): with a relevance gate, g_t = σ(w · [q_t; v_t] + b) for token t with the query q_t and
+        the transformed picture v_t; g_t v_t goes on (the scalar form of the filtration gate of
+        Zhang et al. 2018).
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class ImageVectorsModule(nn.Module):
         dropout: Optional[float],
         activation: str,
         statistics: Optional[Tuple[Tensor, Tensor]],
+        gated: bool = False,
     ) -> None:
         super().__init__()
         self.standardize = Standardize(nI, statistics)
@@ -42,6 +46,7 @@ class ImageVectorsModule(nn.Module):
         width = nI if rank is None else rank
         self.transform = Transform(width, nO, activation=activation)
         self.query = nn.Linear(nO, width, bias=False) if attend else None
+        self.gate = nn.Linear(2 * nO, 1) if gated else None
 
     def forward(self, features: Features, query: Tensor) -> Tuple[Tensor, Tensor]:
         """Features of B posts, query (B, T, p) -> values (B, T, p), present (B, T)."""
@@ -53,7 +58,11 @@ class ImageVectorsModule(nn.Module):
         present = regions.any(1, keepdim=True).expand(-1, n_tokens)
         if self.query is None:
             mean = x.sum(1) / regions.sum(1, keepdim=True).clamp(min=1)
-            return self.transform(mean).unsqueeze(1).expand(-1, n_tokens, -1), present
-        scores = torch.einsum("btk,brk->btr", self.query(query), x) / x.shape[-1] ** 0.5
-        weights = masked_softmax(scores, regions.unsqueeze(1).expand_as(scores))
-        return self.transform(torch.einsum("btr,brk->btk", weights, x)), present
+            values = self.transform(mean).unsqueeze(1).expand(-1, n_tokens, -1)
+        else:
+            scores = torch.einsum("btk,brk->btr", self.query(query), x) / x.shape[-1] ** 0.5
+            weights = masked_softmax(scores, regions.unsqueeze(1).expand_as(scores))
+            values = self.transform(torch.einsum("btr,brk->btk", weights, x))
+        if self.gate is not None:
+            values = values * torch.sigmoid(self.gate(torch.cat([query, values], dim=-1)))
+        return values, present

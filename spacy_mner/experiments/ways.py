@@ -1,0 +1,186 @@
+"""The ways in which a picture can reach the tagger, side by side, each with its controls."""
+
+from typing import Dict, List, Mapping, Optional, Sequence
+
+from ..errors import Errors
+from ..evaluation.counts import PostCounts, total_fscores
+from ..visualization.table import Cell, Table, Value
+from .multi_seed import Result, spread, spread_of
+from .rows import FUSION, IMAGE, MODEL, ROWS, Row
+from .significance import compare_counts
+from .tables import MICRO
+
+NO_EVIDENCE = {f"{MODEL}.evidence": None}
+RANK = 32
+
+
+def _modality(**settings: object) -> Dict[str, object]:
+    """The picture as one more modality of the attention, as in configs/paper.cfg, but standardized."""
+    return {IMAGE: {"@architectures": "spacy_mner.ImageVectors.v1", **settings}}
+
+
+TEXT = "recommended-text"
+EVIDENCE = "recommended"
+WAYS: Dict[str, Row] = {
+    row.name: row
+    for row in (
+        ROWS[TEXT],
+        ROWS[EVIDENCE],
+        Row(
+            "modality",
+            "Modality, the mean vector",
+            "W+C+V",
+            {**NO_EVIDENCE, **_modality()},
+            config="mner",
+        ),
+        Row(
+            "modality-narrow",
+            f"Modality, through {RANK} dimensions",
+            "W+C+V",
+            {**NO_EVIDENCE, **_modality(rank=RANK)},
+            config="mner",
+        ),
+        Row(
+            "modality-regions",
+            "Modality, attention over regions",
+            "W+C+V",
+            {**NO_EVIDENCE, **_modality(rank=RANK, pooling="attention")},
+            config="mner",
+        ),
+        Row(
+            "modality-gate",
+            "Modality with a relevance gate",
+            "W+C+V",
+            {**NO_EVIDENCE, **_modality(rank=RANK, gated=True)},
+            config="mner",
+        ),
+        Row(
+            "modality-concat",
+            "Modality, concatenated",
+            "W+C+V",
+            {
+                **NO_EVIDENCE,
+                **_modality(rank=RANK),
+                FUSION: {"@architectures": "spacy_mner.Concatenate.v1"},
+            },
+            config="mner",
+        ),
+        Row(
+            "several",
+            "Evidence, and modality with attention over regions",
+            "W+C+V",
+            _modality(rank=RANK, pooling="attention"),
+            config="mner",
+        ),
+    )
+}
+TITLES = {TEXT: "No picture: the text alone", EVIDENCE: "Evidence about the post's labels"}
+# Posts of so few tokens say little: the paper expects pictures to help there.
+SHORT = 8
+
+
+def run_name(way: str, *, shuffled: bool = False, text: str = "plain", keep: float = 1.0) -> str:
+    """The name of a run's folder; a run that Table 1 makes, too, has the same there."""
+    parts = [way, "shuffled" if shuffled else "", "" if text == "plain" else text]
+    parts.append("" if keep == 1 else f"vocab{round(100 * keep)}")
+    return "-".join(part for part in parts if part)
+
+
+def ways_table(
+    runs: Mapping[str, Sequence[Result]],
+    shuffled: Mapping[str, Sequence[Result]],
+    short: Optional[Sequence[int]] = None,
+    *,
+    title: str,
+) -> Table:
+    """A line a way: F1 with the posts' own pictures, and what becomes of it under the controls.
+
+    runs (Mapping[str, Sequence[Result]]): results by way, one a seed.
+    shuffled (Mapping[str, Sequence[Result]]): of the same, trained and scored on pictures of other posts.
+    short (Optional[Sequence[int]]): positions of the scored posts that are short.
+    title (str): of the table.
+    """
+    rows: List[Sequence[Cell]] = []
+    text = runs[TEXT]
+    for name, results in runs.items():
+        row = WAYS[name]
+        cells: List[Cell] = [TITLES.get(name, row.title)]
+        cells.append(_spread(results, "scores", "ents_f"))
+        blind = name == TEXT
+        cells.append(None if blind else _gain(results, text))
+        cells.append(None if blind else _interval(results, text))
+        cells.append(
+            None if blind else _spread(results, "ablation", "shuffled", "scores", "ents_f")
+        )
+        cells.append(None if blind else _spread(results, "ablation", "off", "scores", "ents_f"))
+        cells.append(_spread(shuffled[name], "scores", "ents_f") if name in shuffled else None)
+        cells.append(_short(results, short) if short else None)
+        cells.append(int(results[0]["parameters"]))
+        rows.append(cells)
+    return Table(
+        title=title,
+        header=[
+            "Way in",
+            "F1",
+            "− text",
+            "95 %",
+            "shuffled at test",
+            "removed at test",
+            "trained on shuffled",
+            f"posts of ≤ {SHORT} tokens",
+            "Weights",
+        ],
+        groups=[("", 1), ("Own pictures", 3), ("Controls", 3), ("Own pictures", 1), ("", 1)],
+        rows=rows,
+        breaks=[1],
+        note=(
+            f"{MICRO} Typed F1. The difference to the text alone is taken seed by seed; 95 %: of what a "
+            "paired bootstrap over posts draws of it, the seeds pooled. Controls: the "
+            "same trained model with the pictures of other posts, and without pictures; and a model that "
+            "was trained and scored with the pictures of other posts."
+        ),
+    )
+
+
+def _spread(results: Sequence[Result], *keys: str) -> Cell:
+    found = spread_of(results, *keys)
+    return found.value(2) if found else None
+
+
+def _gain(results: Sequence[Result], text: Sequence[Result]) -> Value:
+    """Seed by seed, in percentage points."""
+    by_seed = {result["seed"]: result["scores"]["ents_f"] or 0 for result in text}
+    return spread(100 * ((r["scores"]["ents_f"] or 0) - by_seed[r["seed"]]) for r in results).value(
+        2
+    )
+
+
+def _interval(results: Sequence[Result], others: Sequence[Result]) -> str:
+    """95 % of the differences that a paired bootstrap over posts draws, all seeds pooled."""
+    counts = [
+        [[PostCounts(*post) for post in result["counts"]] for result in runs]
+        for runs in (results, others)
+    ]
+    found = compare_counts(*counts, n_samples=2000)["typed"]
+    low, high = (f"{value:.2f}".replace("-", "−") for value in (found.low, found.high))
+    return f"[{low}, {high}]"
+
+
+def _short(results: Sequence[Result], short: Sequence[int]) -> Value:
+    return spread(
+        100 * total_fscores([result["counts"][i] for i in short])[0] for result in results
+    ).value(2)
+
+
+def choose_ways(names: str) -> List[Row]:
+    """Ways by name, in the order of the table; the text alone is always among them.
+
+    names (str): "all", or names with commas between.
+    RAISES (ValueError): M131 for a name that is not known.
+    """
+    chosen = {TEXT}
+    for name in filter(None, (part.strip() for part in names.split(","))):
+        if name != "all" and name not in WAYS:
+            raise ValueError(Errors.M131.format(name=name, known=", ".join(WAYS)))
+        chosen |= set(WAYS) if name == "all" else {name}
+    return [row for row in WAYS.values() if row.name in chosen]

@@ -1,0 +1,88 @@
+"""`ways-in` on a part of the sample: every way trains, with its controls, and the table says what they do."""
+
+import csv
+import io
+
+import pytest
+
+from spacy_mner.cli.ways_in import ways_in
+from spacy_mner.experiments.texts import read_docs
+from spacy_mner.experiments.ways import SHORT, WAYS, choose_ways, run_name
+
+from .conftest import CONFIGS
+
+
+def read_table(folder):
+    return list(csv.DictReader(io.StringIO((folder / "ways-in.csv").read_text("utf8"))))
+
+
+@pytest.mark.slow
+def test_every_way_trains_with_its_controls(small, tmp_path):
+    settings = {"seeds": [0], "steps": 6, "configs": CONFIGS}
+    runs = ways_in(small, tmp_path, **settings)
+    assert list(runs) == list(WAYS)
+    rows = read_table(tmp_path / "ways-in")
+    assert len(rows) == len(WAYS)
+    text, *others = rows
+    assert text["Controls trained on shuffled"] == ""
+    for row, way in zip(others, list(WAYS.values())[1:], strict=True):
+        (result,) = runs[way.name]
+        assert float(row["Own pictures F1"]) == pytest.approx(
+            100 * result["scores"]["ents_f"], abs=1e-3
+        )
+        for condition, column in (("shuffled", "shuffled at test"), ("off", "removed at test")):
+            score = result["ablation"][condition]["scores"]["ents_f"]
+            assert float(row[f"Controls {column}"]) == pytest.approx(100 * score, abs=1e-3)
+        assert (tmp_path / f"runs/{way.name}-shuffled/seed-0.json").exists()
+        assert int(row["Weights"]) > int(text["Weights"])
+    assert ways_in(small, tmp_path, **settings) == runs
+
+
+def test_weak_text_is_weak_in_training_and_in_scoring(small, tmp_path):
+    settings = {"seeds": [0], "steps": 4, "configs": CONFIGS, "ways": "recommended"}
+    plain = ways_in(small, tmp_path, controls=False, **settings)
+    few = ways_in(small, tmp_path, controls=False, keep_vectors=0.25, **settings)
+    noisy = ways_in(small, tmp_path, controls=False, text="noisy", **settings)
+    lower = ways_in(small, tmp_path, controls=False, text="lower", **settings)
+    known = [runs["recommended"][0]["known_tokens"] for runs in (plain, noisy, few)]
+    assert known[0] > known[1] > known[2]
+    prints = {runs["recommended"][0]["fingerprint"] for runs in (plain, few, noisy, lower)}
+    assert len(prints) == 4
+    assert (tmp_path / "ways-in-noisy/ways-in.md").exists()
+    assert (tmp_path / "runs/recommended-lower/seed-0.json").exists()
+    assert not (tmp_path / "runs/recommended-shuffled").exists()
+
+
+def test_short_posts_are_scored_apart(small, tmp_path):
+    runs = ways_in(
+        small, tmp_path, seeds=[0], steps=6, configs=CONFIGS, ways="recommended", controls=False
+    )
+    lengths = [len(doc) for doc in read_docs(small.test)]
+    assert any(n <= SHORT for n in lengths)
+    assert any(n > SHORT for n in lengths)
+    counts = [
+        post[:3]
+        for n, post in zip(lengths, runs["recommended"][0]["counts"], strict=True)
+        if n <= SHORT
+    ]
+    tp, fp, fn = (sum(column) for column in zip(*counts, strict=True))
+    expected = 100 * 2 * tp / max(1, 2 * tp + fp + fn)
+    row = read_table(tmp_path / "ways-in")[1]
+    assert float(row[f"Own pictures posts of ≤ {SHORT} tokens"]) == pytest.approx(
+        expected, abs=1e-3
+    )
+
+
+def test_ways_are_chosen_by_name():
+    assert [row.name for row in choose_ways("modality")] == ["recommended-text", "modality"]
+    assert choose_ways("all") == list(WAYS.values())
+    with pytest.raises(ValueError, match=r"M131.*'x'.*modality-gate"):
+        choose_ways("modality,x")
+    assert run_name("several", shuffled=True, text="noisy", keep=0.25) == (
+        "several-shuffled-noisy-vocab25"
+    )
+
+
+def test_an_unknown_text_is_refused(small, tmp_path):
+    with pytest.raises(ValueError, match=r"M006.*text.*noisy"):
+        ways_in(small, tmp_path, text="upper", configs=CONFIGS)
