@@ -12,7 +12,7 @@ from ..errors import Errors
 from ..experiments.ablation import ablate as ablate_pipeline
 from ..experiments.comparison import find_runs
 from ..experiments.outputs import write_outputs
-from ..experiments.runs import read_result
+from ..experiments.runs import read_scored
 from ..experiments.tables import ablation_table
 from ..extensions import set_extensions
 from ._experiment import DataArg, OutputArg, command_line, print_files, print_table
@@ -66,14 +66,15 @@ def ablate(
     command (str): makes it again.
     silent (bool): print nothing.
     RETURNS (List[Dict[str, Dict[str, Any]]]): see `experiments.ablation.ablate`, one a pipeline.
-    RAISES (ValueError): M061 if there are no posts, M123 without a pipeline.
+    RAISES (ValueError): M061 if there are no posts, M120 if a result is from other posts, M123 without a
+        pipeline.
     """
     msg = Printer(no_print=silent, pretty=not silent)
     set_extensions()
     results = []
     for path in find_runs(model):
         if path.is_file():
-            results.append(read_result(path)["ablation"])
+            results.append(read_scored(path, data_path)["ablation"])
             continue
         nlp = spacy.load(path)
         examples = list(Corpus(data_path)(nlp))

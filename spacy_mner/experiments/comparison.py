@@ -12,9 +12,8 @@ from ..evaluation.evaluate import evaluate
 from ..extensions import set_extensions
 from ..pictures import Condition
 from ..visualization.table import Cell, Table, Value
-from .fingerprint import hash_data
 from .multi_seed import spread
-from .runs import read_result
+from .runs import read_scored
 from .significance import Difference
 
 CHOSEN = ("model-last", "model-best")
@@ -64,9 +63,7 @@ def load_counts(
         if run.is_dir():
             counts.append(_score(run, data, images, progress))
             continue
-        result = read_result(run)
-        if result["test_sha"] != hash_data(data):
-            raise ValueError(Errors.M120.format(problem=f"'{run}' was scored on another file"))
+        result = read_scored(run, data)
         rows.add(result["row"])
         counts.append([PostCounts(*row) for row in result["counts"]])
     if len(rows) > 1:

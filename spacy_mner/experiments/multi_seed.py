@@ -4,6 +4,8 @@ import math
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence
 
+from wasabi import msg
+
 from ..visualization.table import Value
 from .runs import Data, Trial, run_trial
 
@@ -82,6 +84,9 @@ def run_seeds(
     results = []
     for i, seed in enumerate(seeds):
         trial = make_trial(seed)
+        if progress:
+            # The progress bar does not say whose it is.
+            msg.text(f"{trial.name}, seed {seed}")
         kept = models is not None and i < keep
         results.append(
             run_trial(

@@ -178,6 +178,17 @@ def read_result(path: Path) -> Dict[str, Any]:
     return result
 
 
+def read_scored(path: Path, data: Path) -> Dict[str, Any]:
+    """Read the result of a run that must be from these posts.
+
+    RAISES (ValueError): M124 if the file is of another make, M120 if other posts were scored.
+    """
+    result = read_result(path)
+    if result["test_sha"] != hash_data(data):
+        raise ValueError(Errors.M120.format(problem=f"'{path}' was scored on another file"))
+    return result
+
+
 def build_config(trial: Trial, data: Data, folder: Path) -> Config:
     """The config that spaCy trains: the trial's with its seed, its data and its number of steps."""
     early = data.dev_fraction > 0

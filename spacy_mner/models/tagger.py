@@ -201,7 +201,8 @@ def missing_modalities(
     """Predict as if modalities were missing from every token: what are they worth to a trained model?
 
     What is cached stays valid, because the modalities are computed and then not looked at. Other threads
-    wait with their predictions until the block ends.
+    wait with their predictions until the block ends. To take the picture away wherever it enters, also as
+    evidence or initial state, take it away from the posts (`pictures.with_pictures`).
 
     model (Model): an initialized tagger.
     names (Collection[str]): names of modalities, such as "word".

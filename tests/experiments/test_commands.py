@@ -83,6 +83,16 @@ def test_names_of_systems(tmp_path):
     assert short_names(a.parent, b) == ("a", "b/seed-0")
 
 
+def test_ablate_takes_stored_results_of_these_posts_alone(trained, small, tmp_path):
+    runs = trained.folder / "runs" / "recommended"
+    code, output = run("ablate", runs, small.test, tmp_path / "out")
+    assert code == 1
+    assert "[M120]" in output
+    assert not (tmp_path / "out").exists()
+    stored = ablate(runs, trained.test, tmp_path / "stored")
+    assert stored == [trained.results["recommended"]["ablation"]]
+
+
 def test_ablate(trained, tmp_path):
     (result,) = ablate(trained.seeing, trained.test, tmp_path)
     nlp = spacy.load(trained.seeing)
