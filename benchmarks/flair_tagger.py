@@ -1,4 +1,7 @@
-"""flair's sequence tagger: BiLSTM-CRF on the same word vectors and a character LSTM. Needs `pip install flair`."""
+"""flair's sequence tagger: BiLSTM-CRF on the same word vectors and a character LSTM.
+
+Needs `pip install flair`.
+"""
 
 from collections.abc import Callable, Sequence
 

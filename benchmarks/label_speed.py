@@ -4,7 +4,9 @@ Every contestant is trained a little on the same posts, so that it finds about a
 are, and then labels the same posts in turns, so that a noisy machine is noisy for all. The best round of
 each counts. `mner` writes its probabilities too; pictures' vectors are there already. For example:
 
-    python benchmarks/label_speed.py corpus/twitter2017/train.spacy corpus/twitter2017/test.spacy corpus/vectors
+    python benchmarks/label_speed.py TRAIN.spacy TEST.spacy VECTORS
+
+with corpus/twitter2017/train.spacy, corpus/twitter2017/test.spacy and corpus/vectors.
 
 flair takes part where it is installed.
 """

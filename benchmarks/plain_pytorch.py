@@ -61,7 +61,9 @@ class PlainContestant:
         tags: list[list[str]],
     ) -> None:
         self.table = table
-        self.char_ids = {c: i for i, c in enumerate(sorted({c for p in posts for w in p for c in w}), 1)}
+        self.char_ids = {
+            c: i for i, c in enumerate(sorted({c for p in posts for w in p for c in w}), 1)
+        }
         self.tag_ids = {tag: i for i, tag in enumerate(sorted({t for row in tags for t in row}))}
         self.tag_names = list(self.tag_ids)
         self.model = PlainTagger(vectors, len(self.tag_ids), len(self.char_ids) + 1)
@@ -96,9 +98,7 @@ class PlainContestant:
             with torch.no_grad():
                 for start in range(0, len(posts), batch_size):
                     words, chars, lengths, mask = self._pad(posts[start : start + batch_size])
-                    paths = self.model.crf.decode(
-                        self.model.emissions(words, chars, lengths), mask
-                    )
+                    paths = self.model.crf.decode(self.model.emissions(words, chars, lengths), mask)
                     found += sum(self.tag_names[t][0] == "B" for path in paths for t in path)
             return found
 

@@ -200,9 +200,8 @@ def missing_modalities(
 ) -> Iterator[None]:
     """Predict as if modalities were missing from every token: what are they worth to a trained model?
 
-    What is cached stays valid, because the modalities are computed and then not looked at. Other threads
-    wait with their predictions until the block ends. To take the picture away wherever it enters, also as
-    evidence or initial state, take it away from the posts (`pictures.with_pictures`).
+    Other threads wait with their predictions until the block ends. To take the picture away wherever it
+    enters, also as evidence or initial state, take it away from the posts (`pictures.with_pictures`).
 
     model (Model): an initialized tagger.
     names (Collection[str]): names of modalities, such as "word".
@@ -220,10 +219,13 @@ def missing_modalities(
     with shim.lock:
         before = tagger.missing
         tagger.missing = before | frozenset(names)
+        # Merged forms are cached, and merge other modalities now.
+        tagger.cache.clear()
         try:
             yield
         finally:
             tagger.missing = before
+            tagger.cache.clear()
 
 
 def get_decoder(model: Model[List[Doc], TaggerOutput]) -> Decoder:

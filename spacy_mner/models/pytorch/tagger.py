@@ -73,6 +73,35 @@ class MultimodalTagger(nn.Module):
         context (Optional[Tensor]): (B, T, D) vectors of `tok2vec`, zero where it has none.
         RETURNS (TaggerOutput): emissions (B, T, nO) and weights (B, T, M).
         """
+        if self._is_merged_by_form():
+            merged, weights = self._merge_forms(batch)
+        else:
+            merged, weights = self._merge_tokens(batch, context)
+        hidden = self.encoder(merged, batch.mask, *self._initial_state(batch))
+        emissions = self.decoder(hidden)
+        if self.evidence is not None and batch.evidence is not None:
+            emissions = self._add_bias(emissions, self.evidence(batch.evidence, hidden))
+        return TaggerOutput(emissions=emissions, mask=batch.mask, weights=weights)
+
+    def _is_merged_by_form(self) -> bool:
+        """Whether what a token merges depends on its form alone, so that it is merged once per form."""
+        alone = not self.docs and self.context is None and not self.missing
+        return alone and not (self.training and (self.post_dropout or self.token_dropout))
+
+    def _merge_forms(self, batch: Batch) -> tuple[Tensor, Optional[Tensor]]:
+        """Merged (B, T, nO) and weights (B, T, M), computed for every form once."""
+        merged, weights = self.fusion(*self._transform_forms(batch))
+        if batch.new_slots is not None:
+            rows = {"merged": merged} if weights is None else {"merged": merged, "weights": weights}
+            tables = self.cache.update(batch.new_slots, rows)
+            merged, weights = tables["merged"], tables.get("weights")
+        spread = [_spread(rows, batch) for rows in (merged, weights) if rows is not None]
+        return spread[0], spread[1] if len(spread) > 1 else None
+
+    def _merge_tokens(
+        self, batch: Batch, context: Optional[Tensor]
+    ) -> tuple[Tensor, Optional[Tensor]]:
+        """Merged (B, T, nO) and weights (B, T, M), computed for every token."""
         values, present = self._forms(batch)
         if self.context is not None and context is not None:
             values.append(self.context(context))
@@ -80,42 +109,37 @@ class MultimodalTagger(nn.Module):
             present.append(context.ne(0).any(-1))
             if CONTEXT in self.missing:
                 present[-1] = torch.zeros_like(present[-1])
-        query = _mean(values, present)
+        # Nobody asks where the picture is no modality.
+        query = _mean(values, present) if self.docs else None
         docs = [self._doc(name, module, batch, query) for name, module in self.docs.items()]
         at = len(self.forms)
         values[at:at] = [v for v, _ in docs]
         present[at:at] = [p for _, p in docs]
-        merged, weights = self.fusion(
+        return self.fusion(
             torch.stack(values, dim=2), self._drop_modalities(torch.stack(present, dim=2))
         )
-        hidden = self.encoder(merged, batch.mask, *self._initial_state(batch))
-        emissions = self.decoder(hidden)
-        if self.evidence is not None and batch.evidence is not None:
-            emissions = self._add_bias(emissions, self.evidence(batch.evidence, hidden))
-        return TaggerOutput(emissions=emissions, mask=batch.mask, weights=weights)
+
+    def _transform_forms(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Values (U, F, p) and presence (U, F) of the form modalities, for the batch's new forms."""
+        computed = [module(batch.forms[name]) for name, module in self.forms.items()]
+        return torch.stack([v for v, _ in computed], dim=1), torch.stack(
+            [p for _, p in computed], dim=1
+        )
 
     def _forms(self, batch: Batch) -> tuple[List[Tensor], List[Tensor]]:
         """Values (B, T, p) and presence (B, T) of each form modality.
 
         Every form is transformed once; `form_index` then spreads the rows over the tokens.
         """
-        computed = [module(batch.forms[name]) for name, module in self.forms.items()]
-        if not computed:
+        if not self.forms:
             return [], []
-        # (U, F, p) and (U, F)
-        values = torch.stack([v for v, _ in computed], dim=1)
-        present = torch.stack([p for _, p in computed], dim=1)
+        values, present = self._transform_forms(batch)
         if batch.new_slots is not None:
             tables = self.cache.update(batch.new_slots, {"values": values, "present": present})
             values, present = tables["values"], tables["present"]
-        shape = (*batch.form_index.shape, len(computed))
-        index = batch.form_index.flatten()
-        values = values.index_select(0, index).view(*shape, self.width)
-        present = present.index_select(0, index).view(shape)
+        values, present = _spread(values, batch), _spread(present, batch)
         for f, name in enumerate(self.forms):
             if name in self.missing:
-                # A new tensor: the cache keeps its own.
-                present = present.clone()
                 present[..., f] = False
         return list(values.unbind(2)), list(present.unbind(2))
 
@@ -155,6 +179,12 @@ class MultimodalTagger(nn.Module):
         n_tags = 1 + 2 * bias.shape[-1]
         per_tag = nn.functional.pad(bias.repeat_interleave(2, dim=-1), (1, 0))
         return torch.cat([emissions[..., :n_tags] + per_tag, emissions[..., n_tags:]], dim=-1)
+
+
+def _spread(rows: Tensor, batch: Batch) -> Tensor:
+    """Rows (U, ...) of the forms -> (B, T, ...), a new tensor."""
+    index = batch.form_index
+    return rows.index_select(0, index.flatten()).view(*index.shape, *rows.shape[1:])
 
 
 def _mean(values: List[Tensor], present: List[Tensor]) -> Optional[Tensor]:
