@@ -73,7 +73,8 @@ def evaluate_cli(
     Prints precision, recall and F1 of entities with their type and of their boundaries alone,
     pooled over all entities (micro) and averaged over types (macro), per type, for posts with
     and without a picture and, given the training data, for seen and unseen mentions; and how far
-    the entities' probabilities are from the truth (expected calibration error). The figures are those of `spacy evaluate`, whose keys (ents_p, ents_r, ents_f, ents_per_type) the JSON
+    the entities' probabilities are from the truth (expected calibration error). The figures are
+    those of `spacy evaluate`, whose keys (ents_p, ents_r, ents_f, ents_per_type) the JSON
     file has too. Run it three times, with --images on, off and shuffled, to learn what the
     pictures contribute.
     """

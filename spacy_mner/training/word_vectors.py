@@ -9,7 +9,6 @@ from typing import Any, Callable, Dict, Optional, Union
 import numpy
 import spacy
 import srsly
-from spacy.language import Language
 from spacy.strings import get_string_id
 from spacy.util import get_package_path, is_package, load_meta
 from spacy.vectors import Vectors
