@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ...errors import Errors
 from .crf_messages import Messages, log_partition, run_messages
 from .crf_nbest import n_best
+from .crf_spans import span_log_probs
 from .crf_viterbi import viterbi
 
 # Added to the score of an illegal step. Finite, so that a path is left where the caller's
@@ -172,22 +173,7 @@ class CRF(nn.Module):
             return emissions.new_zeros(0)
         msg = self._messages(emissions, mask, temperature)
         _, transitions, end_scores = self._potentials(emissions, True, temperature)
-        row, start, end, entity = spans.unbind(1)
-        first, inner = begin[entity], inside[entity]
-        single = end - start == 1
-        last = torch.where(single, first, inner)
-
-        enter = msg.before[start, first, row] + msg.scores[start, first, row]
-        within = transitions[first, inner] + _run_scores(msg, transitions, inside, spans)
-        # What follows: the sequence's end, or any tag but I-e.
-        follow = (msg.scores + msg.after - msg.after_scale).permute(0, 2, 1)  # (T, B, L)
-        is_inner = torch.arange(self.n_tags, device=spans.device) == inner[:, None]
-        leave = follow[end.clamp(max=len(follow) - 1), row] + transitions[last]
-        leave = leave.masked_fill(is_inner, -torch.inf).logsumexp(1)
-        leave = torch.where(end == mask.sum(1)[row], end_scores[last], leave)
-
-        normalizer = msg.log_posterior().logsumexp(1)[start, row]
-        return enter + within.masked_fill(single, 0.0) + leave - normalizer
+        return span_log_probs(msg, mask, spans, begin, inside, transitions, end_scores)
 
     @torch.no_grad()
     def n_best(
@@ -282,23 +268,6 @@ def bio_constraints(tags: Sequence[str]) -> Tuple[Tensor, Tensor]:
         [[a != "O" and a[2:] == b[2:] for b in tags] for a in tags], dtype=torch.bool
     ).view(len(tags), len(tags))
     return same | ~inside, ~inside
-
-
-def _run_scores(msg: Messages, transitions: Tensor, inside: Tensor, spans: Tensor) -> Tensor:
-    """Scores (N,) of the spans' I-e I-e ... I-e from their second token on, by cumulative sums.
-
-    Each step is relative to that token's backward scale, which keeps likely runs near 0.
-    """
-    row, start, end, entity = spans.unbind(1)
-    loop = transitions[inside, inside]
-    steps = msg.scores[:, inside] - msg.after_scale + loop[:, None]  # (T, E, B)
-    # Differences of sums over a long post would cost digits in float32; Apple's GPUs have no more.
-    dtype = steps.dtype if steps.device.type == "mps" else torch.float64
-    barred = steps == -torch.inf
-    sums = nn.functional.pad(steps.masked_fill(barred, 0).cumsum(0, dtype=dtype), (0,) * 4 + (1, 0))
-    bars = nn.functional.pad(barred.long().cumsum(0), (0,) * 4 + (1, 0))
-    score = (sums[end, entity, row] - sums[start + 1, entity, row]).to(loop.dtype) - loop[entity]
-    return score.masked_fill(bars[end, entity, row] > bars[start + 1, entity, row], -torch.inf)
 
 
 def _as_float(emissions: Tensor) -> Tensor:
