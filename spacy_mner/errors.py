@@ -54,6 +54,12 @@ class Warnings(metaclass=_WithCodes):
     # Data: MW040-MW059
     MW040 = "--label {old}=...: no entity has the type '{old}'. Types that were written: {found}."
 
+    # Confidence: MW041-MW042
+    MW041 = (
+        "The temperature that fits best is at the end of the range that is searched ({value:g}, range "
+        "{low:g} to {high:g}): {n} entities, {right} of them right, say too little. Calibrate on more posts."
+    )
+
     # Evaluation and commands: MW060-MW079
     MW060 = (
         "{n} posts name a picture, but neither --images nor --features was given: they are labelled "
@@ -355,3 +361,25 @@ class Errors(metaclass=_WithCodes):
         "configs/paper.cfg."
     )
     M131 = "There is no way in '{name}'. There are: {known}."
+
+    # Confidence: M140-M149
+    M140 = (
+        "The decoder '{decoder}' knows no probabilities of tags and sequences. marginals, n_best and "
+        "log_probability need one that has them, such as spacy_mner.CRF.v1."
+    )
+    M141 = (
+        "These tags do not fit: {problem}. Give one tag a token for each doc: O, B-LABEL or I-LABEL with "
+        "a label of the component, or - where any tag will do."
+    )
+    M142 = (
+        "Nothing to calibrate on: {problem}. Give annotated posts in which the pipeline finds entities, "
+        "and which it was not trained on."
+    )
+    M143 = (
+        "'{path}' exists. Choose another folder, or pass --overwrite to replace a spaCy pipeline."
+    )
+    M144 = "Nothing to do: give OUTPUT to save the calibrated pipeline, --folds to measure it, or both."
+    M145 = (
+        "There is no corpus '{name}' in the config of the pipeline. Name a section that reads the "
+        "development data, such as corpora.dev, under [training.before_to_disk] corpus."
+    )

@@ -1,10 +1,11 @@
 """Output files that are either complete or absent."""
 
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Iterator
+from typing import IO, Any, Callable, Iterator
 
 import srsly
 
@@ -40,6 +41,27 @@ def write_json(path: Path, data: Any, *, indent: int = 2) -> None:
     with atomic_text(path) as stream:
         stream.write(srsly.json_dumps(data, indent=indent))
         stream.write("\n")
+
+
+def replace_folder(write: Callable[[Path], Any], output: Path) -> None:
+    """Write a folder under another name, then exchange it for the one that is there.
+
+    write (Callable[[Path], Any]): makes the folder at the path that it is given.
+    output (Path): the folder that is wanted.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as temporary:
+        new, old = Path(temporary) / "new", Path(temporary) / "old"
+        write(new)
+        if output.exists():
+            output.rename(old)
+        try:
+            new.rename(output)
+        except OSError:
+            if old.exists():
+                old.rename(output)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager

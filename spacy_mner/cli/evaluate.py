@@ -18,6 +18,7 @@ from ..evaluation.evaluate import evaluate as evaluate_examples
 from ..evaluation.spans import collect_mentions
 from ..extensions import set_extensions
 from ..pictures import Condition
+from ._calibration_table import CALIBRATION_HEADER, calibration_row
 from ._output import fail_on_coded_errors, write_json
 from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
 
@@ -71,8 +72,9 @@ def evaluate_cli(
 
     Prints precision, recall and F1 of entities with their type and of their boundaries alone,
     pooled over all entities (micro) and averaged over types (macro), per type, for posts with
-    and without a picture and, given the training data, for seen and unseen mentions. The figures
-    are those of `spacy evaluate`, whose keys (ents_p, ents_r, ents_f, ents_per_type) the JSON
+    and without a picture and, given the training data, for seen and unseen mentions; and how far
+    the entities' probabilities are from the truth (expected calibration error). The figures are
+    those of `spacy evaluate`, whose keys (ents_p, ents_r, ents_f, ents_per_type) the JSON
     file has too. Run it three times, with --images on, off and shuffled, to learn what the
     pictures contribute.
     """
@@ -229,6 +231,17 @@ def _print_scores(msg: Printer, scores: Dict[str, Any]) -> None:
             header=("mentions", "entities", "R", "R segmentation"),
             aligns=("l", *"rrr"),
             title="By mention",
+        )
+    if scores["calibration"] is not None:
+        msg.table(
+            [
+                calibration_row(
+                    f"{scores['calibration']['n_entities']} entities", scores["calibration"]
+                )
+            ],
+            header=CALIBRATION_HEADER,
+            aligns=("l", *"rrrrrr"),
+            title="Probabilities of predicted entities",
         )
 
 

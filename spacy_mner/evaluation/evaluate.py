@@ -12,6 +12,7 @@ from spacy.training import Example, validate_examples
 
 from ..errors import Errors
 from ..pictures import Condition, has_picture, with_pictures
+from .calibration import calibration, judge_entities
 from .counts import post_counts
 from .scorer import score_entities
 from .spans import Span, boundaries, entity_pair, match, mention_key
@@ -42,12 +43,14 @@ def evaluate(
     | `n_with_image`                      | posts that come with a picture                  |
     | `with_image`, `without_image`       | scores on these posts alone                     |
     | `seen`, `unseen`                    | recall of mentions in `train_mentions` or not   |
+    | `calibration`                       | whether the entities' probabilities are true    |
     | `speed`, `posts_per_second`         | tokens and posts per second                     |
     | `examples`                          | posts with gold and predicted entities          |
     | `counts`                            | on request: `PostCounts` of each post           |
 
     Which posts have a picture is a matter of the data: the division is the same in all conditions.
-    `seen` and `unseen` are None without `train_mentions`.
+    `seen` and `unseen` are None without `train_mentions`, `calibration` (its keys: see
+    `calibration.calibration`) where no entity has a probability (`scores = false`).
 
     nlp (Language): The pipeline.
     examples (Iterable[Example]): The data, as made by a corpus reader. Never changed.
@@ -71,6 +74,7 @@ def evaluate(
     # The pipeline's own scores come last: they must be those of `spacy evaluate`.
     scores = score_entities(copies)
     scores.update(Scorer(nlp=nlp).score(copies))
+    judged = judge_entities(copies)
     pictured = [has_picture(eg.reference) for eg in source]
     with_image = [eg for eg, has in zip(copies, pictured, strict=True) if has]
     without_image = [eg for eg, has in zip(copies, pictured, strict=True) if not has]
@@ -87,6 +91,7 @@ def evaluate(
             "without_image": _score_part(without_image),
             "seen": None,
             "unseen": None,
+            "calibration": None if judged is None else calibration(judged),
             "speed": sum(len(eg.predicted) for eg in copies) / seconds,
             "posts_per_second": len(copies) / seconds,
             "examples": _describe(source, copies, n_examples),

@@ -28,6 +28,8 @@ def span_probabilities(
     output = component.model.predict([doc])
     with torch.no_grad():
         where = torch.tensor(known, device=output.mask.device)
-        found = get_decoder(component.model).span_log_probs(output.emissions, output.mask, where)
+        found = get_decoder(component.model).span_log_probs(
+            output.emissions, output.mask, where, temperature=component.temperature
+        )
     values = iter(found.exp().clamp(max=1.0).tolist())
     return [next(values) if label in ids else 0.0 for label, _, _ in spans]

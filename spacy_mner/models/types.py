@@ -6,7 +6,17 @@ L tags, N labels.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional, Protocol, Sequence, runtime_checkable
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+    runtime_checkable,
+)
 
 import numpy as np
 import torch
@@ -91,7 +101,48 @@ class Decoder(Protocol):
     ) -> Tensor: ...
 
     def span_log_probs(
-        self, emissions: Tensor, mask: Tensor, spans: Tensor, allowed: Optional[Tensor] = None
+        self,
+        emissions: Tensor,
+        mask: Tensor,
+        spans: Tensor,
+        allowed: Optional[Tensor] = None,
+        *,
+        temperature: float = 1.0,
+    ) -> Tensor: ...
+
+
+@runtime_checkable
+class SequenceDecoder(Decoder, Protocol):
+    """A decoder that also says how probable tags and whole sequences are. Both of ours do; a pipeline
+    can do without until it is asked for `marginals`, `n_best` or `log_probability`."""
+
+    def marginals(
+        self,
+        emissions: Tensor,
+        mask: Tensor,
+        allowed: Optional[Tensor] = None,
+        *,
+        temperature: float = 1.0,
+    ) -> Tensor: ...
+
+    def n_best(
+        self,
+        emissions: Tensor,
+        mask: Tensor,
+        k: int,
+        allowed: Optional[Tensor] = None,
+        *,
+        temperature: float = 1.0,
+    ) -> Tuple[Tensor, Tensor]: ...
+
+    def log_prob(
+        self,
+        emissions: Tensor,
+        mask: Tensor,
+        given: Tensor,
+        allowed: Optional[Tensor] = None,
+        *,
+        temperature: float = 1.0,
     ) -> Tensor: ...
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
+import numpy as np
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, Span
@@ -15,12 +16,14 @@ from ..errors import Errors
 from ..extensions import set_extensions
 from ..models.tagger import get_decoder, get_shim, get_tagger, set_labels
 from ..models.types import TaggerOutput
-from ..pictures import lacks_image, share_images
-from ..tags import post_labels
-from .annotations import remove_entities, write_entities
+from ..pictures import share_images
+from ..tags import bio_tags, post_labels
+from . import confidence
+from .annotations import write_entities
 from .default_model import DEFAULT_MODEL
 from .loss import mean_loss
 from .prediction import Prediction, predict_docs
+from .rescoring import predict_lacking
 
 set_extensions()
 
@@ -32,6 +35,7 @@ set_extensions()
         "model": DEFAULT_MODEL,
         "spans_key": "mner",
         "scores": True,
+        "threshold": 0.0,
         "store_weights": False,
         "use_reference_images": True,
         "scorer": {"@scorers": "spacy_mner.mner_scorer.v1"},
@@ -49,6 +53,7 @@ def make_mner(
     model: Model[List[Doc], TaggerOutput],
     spans_key: str,
     scores: bool,
+    threshold: float,
     store_weights: bool,
     use_reference_images: bool,
     scorer: Optional[Callable],
@@ -57,7 +62,8 @@ def make_mner(
 
     model (Model[List[Doc], TaggerOutput]): a `spacy_mner.MultimodalTagger.v1`.
     spans_key (str): `doc.spans[spans_key]` holds the predicted entities with their scores.
-    scores (bool): compute each entity's probability.
+    scores (bool): write each entity's probability.
+    threshold (float): entities whose probability is below are left out, their tokens are O.
     store_weights (bool): put the modality weights on `Doc._.modality_weights`.
     use_reference_images (bool): in training and evaluation, a predicted doc without a picture gets
         its reference's.
@@ -69,6 +75,7 @@ def make_mner(
         name,
         spans_key=spans_key,
         scores=scores,
+        threshold=threshold,
         store_weights=store_weights,
         use_reference_images=use_reference_images,
         scorer=scorer,
@@ -90,16 +97,22 @@ class MultimodalEntityRecognizer(TrainablePipe):
         *,
         spans_key: str = "mner",
         scores: bool = True,
+        threshold: float = 0.0,
         store_weights: bool = False,
         use_reference_images: bool = True,
         scorer: Optional[Callable] = None,
     ) -> None:
+        if not 0.0 <= threshold <= 1.0:
+            raise ValueError(
+                Errors.M011.format(setting="threshold", value=threshold, range="in [0, 1]")
+            )
         self.vocab = vocab
         self.model = model
         self.name = name
         self.scorer = scorer
         self.spans_key = spans_key
         self.scores = scores
+        self.threshold = threshold
         self.store_weights = store_weights
         self.use_reference_images = use_reference_images
         # What is saved with the model. Settings are not: the config has them, and may change them.
@@ -114,6 +127,25 @@ class MultimodalEntityRecognizer(TrainablePipe):
     def label_data(self) -> List[str]:
         """What `spacy init labels` writes and `[initialize]` reads."""
         return list(self.labels)
+
+    @property
+    def tags(self) -> Tuple[str, ...]:
+        """The BIO tags in the order of the columns of `marginals`."""
+        return tuple(bio_tags(self.labels))
+
+    @property
+    def temperature(self) -> float:
+        """What the scores of the CRF are divided by to make probabilities: 1.0, or what
+        `spacy mner calibrate` found. Saved with the model; it changes no best path."""
+        return self.cfg.get("temperature", 1.0)
+
+    @temperature.setter
+    def temperature(self, value: float) -> None:
+        if not 0.0 < value < float("inf"):
+            raise ValueError(
+                Errors.M011.format(setting="temperature", value=value, range="above 0")
+            )
+        self.cfg["temperature"] = float(value)
 
     def add_label(self, label: str) -> int:
         """Add a label, before or after initialization.
@@ -149,6 +181,8 @@ class MultimodalEntityRecognizer(TrainablePipe):
         if not self.labels:
             raise ValueError(Errors.M002.format(name=self.name))
         set_labels(self.model, self.labels)
+        # It belonged to other weights.
+        self.cfg.pop("temperature", None)
         examples = [eg for eg in examples if len(eg.predicted)]
         held: Any = post_labels(examples, self.labels)
         self.model.initialize(X=[eg.predicted for eg in examples], Y=held)
@@ -161,8 +195,35 @@ class MultimodalEntityRecognizer(TrainablePipe):
         RAISES (ValueError): M001 if the model is not initialized.
         """
         self._check_model()
-        docs = list(docs)
-        return predict_docs(self.model, docs, scores=self.scores, weights=self.store_weights)
+        return predict_docs(
+            self.model,
+            list(docs),
+            scores=self.scores,
+            weights=self.store_weights,
+            temperature=self.temperature,
+            threshold=self.threshold,
+        )
+
+    def marginals(self, docs: Iterable[Doc]) -> List[np.ndarray]:
+        """Each token's distribution over `tags`, (n_tokens, L) a doc: see `confidence.marginals`."""
+        self._check_model()
+        return confidence.marginals(self.model, list(docs), temperature=self.temperature)
+
+    def n_best(self, docs: Iterable[Doc], k: int) -> List[List[confidence.TagSequence]]:
+        """The k most probable tag sequences of each doc: see `confidence.n_best`."""
+        self._check_model()
+        return confidence.n_best(
+            self.model, list(docs), k, self.labels, temperature=self.temperature
+        )
+
+    def log_probability(
+        self, docs: Iterable[Doc], tags: Optional[Sequence[Sequence[str]]] = None
+    ) -> np.ndarray:
+        """Of the predicted tags of each doc, or of those given: see `confidence.log_probability`."""
+        self._check_model()
+        return confidence.log_probability(
+            self.model, list(docs), tags, self.labels, temperature=self.temperature
+        )
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[Prediction]) -> None:
         """Write entities, their scores, and on request the modality weights to the docs."""
@@ -233,27 +294,13 @@ class MultimodalEntityRecognizer(TrainablePipe):
         """
         examples = list(examples)
         if self.use_reference_images:
-            # The model sees vectors alone: other pictures would change nothing here.
-            lacking = [
-                i
-                for i, eg in enumerate(examples)
-                if lacks_image(eg) and eg.reference._.image_vec is not None
-            ]
-            shared = share_images(examples[i] for i in lacking)
-            docs = [eg.predicted for eg in shared]
-            for doc in docs:
-                remove_entities(doc, key=self.spans_key, component=self.name)
-            for start in range(0, len(docs), 128):
-                part = docs[start : start + 128]
-                self.set_annotations(part, self.predict(part))
-            for i, eg in zip(lacking, shared, strict=True):
-                examples[i] = eg
+            examples = predict_lacking(self, examples)
         return super().score(examples, **kwargs)
 
     def from_bytes(
         self, bytes_data: bytes, *, exclude: Iterable[str] = ()
     ) -> "MultimodalEntityRecognizer":
-        """Load labels and model. Settings stay those of the config.
+        """Load labels, temperature and model. Settings stay those of the config.
 
         bytes_data (bytes): from `to_bytes`.
         exclude (Iterable[str]): fields to leave out: "cfg", "vocab", "model".
@@ -265,7 +312,7 @@ class MultimodalEntityRecognizer(TrainablePipe):
     def from_disk(
         self, path: Union[str, Path], *, exclude: Iterable[str] = ()
     ) -> "MultimodalEntityRecognizer":
-        """Load labels and model from a folder. Settings stay those of the config.
+        """Load labels, temperature and model from a folder. Settings stay those of the config.
 
         path (Union[str, Path]): the folder.
         exclude (Iterable[str]): fields to leave out: "cfg", "vocab", "model".
@@ -276,7 +323,7 @@ class MultimodalEntityRecognizer(TrainablePipe):
 
     def _forget_settings(self) -> "MultimodalEntityRecognizer":
         """Early versions saved their settings beside the labels, where they outdid the config."""
-        self.cfg = {"labels": self.cfg["labels"]}
+        self.cfg = {key: self.cfg[key] for key in ("labels", "temperature") if key in self.cfg}
         return self
 
     def _check_model(self) -> None:

@@ -2,8 +2,6 @@
 
 import hashlib
 import importlib.util
-import shutil
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Union
@@ -11,7 +9,6 @@ from typing import Any, Callable, Dict, Optional, Union
 import numpy
 import spacy
 import srsly
-from spacy.language import Language
 from spacy.strings import get_string_id
 from spacy.util import get_package_path, is_package, load_meta
 from spacy.vectors import Vectors
@@ -19,6 +16,7 @@ from spacy.vocab import Vocab
 
 from .. import about
 from ..errors import Errors
+from ..output import replace_folder
 from .glove import Table, read_vectors_text
 
 # Words that name a package of vectors.
@@ -110,7 +108,7 @@ def make_vectors(
     vectors.name = f"{lang}_{output.name}.vectors"
     nlp.vocab.vectors = vectors
     nlp.meta[_META] = {"made_from": made_from, "made": asdict(made)}
-    _replace_folder(nlp, output)
+    replace_folder(nlp.to_disk, output)
     return made
 
 
@@ -209,20 +207,3 @@ def _check_output(output: Path, overwrite: bool) -> Optional[Dict[str, Any]]:
     if previous is None and not overwrite:
         raise ValueError(Errors.M057.format(path=output))
     return previous
-
-
-def _replace_folder(nlp: Language, output: Path) -> None:
-    """Write the pipeline under another name, then exchange the folders."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as temporary:
-        new, old = Path(temporary) / "new", Path(temporary) / "old"
-        nlp.to_disk(new)
-        if output.exists():
-            output.rename(old)
-        try:
-            new.rename(output)
-        except OSError:
-            if old.exists():
-                old.rename(output)
-            raise
-        shutil.rmtree(old, ignore_errors=True)

@@ -7,6 +7,7 @@ from .. import about
 from .chart import Series, bar_chart
 from .marks import compare_entities, mark_entities
 from .page import render_page
+from .reliability import reliability_section
 from .results import Figure, Result, figure
 
 Results = Dict[str, List[Result]]
@@ -41,6 +42,7 @@ def render_parts(results: Results) -> List[str]:
         _types_table(results),
         _pictures_table(results),
         _mentions_table(results),
+        reliability_section(results),
         _posts(results),
     ]
 

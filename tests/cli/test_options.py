@@ -6,7 +6,13 @@ from spacy.cli._util import app
 
 import spacy_mner.cli  # noqa: F401 (attaches the commands)
 
-COMMANDS = [("mner", "encode"), ("mner", "evaluate"), ("mner", "predict"), ("debug", "mner")]
+COMMANDS = [
+    ("mner", "calibrate"),
+    ("mner", "encode"),
+    ("mner", "evaluate"),
+    ("mner", "predict"),
+    ("debug", "mner"),
+]
 
 
 def options(path):

@@ -1,4 +1,4 @@
-"""Linear-chain CRF over tags (Eq. 2 and 3): loss, best path, marginals, probabilities of spans."""
+"""Linear-chain CRF over tags (Eq. 2 and 3): loss, best paths, marginals, probabilities of spans."""
 
 from typing import Optional, Sequence, Tuple
 
@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from ...errors import Errors
 from .crf_messages import Messages, log_partition, run_messages
+from .crf_nbest import n_best
+from .crf_spans import span_log_probs
 from .crf_viterbi import viterbi
 
 # Added to the score of an illegal step. Finite, so that a path is left where the caller's
@@ -26,6 +28,10 @@ class CRF(nn.Module):
     Where the caller's `allowed` and the legal transitions leave no path, `allowed` wins: the path
     with the fewest illegal steps is found, each step costing 100,000. A token for which `allowed`
     holds no tag at all counts as unconstrained.
+
+    Probabilities take a `temperature`: it divides all scores, emissions, transitions, starts and ends
+    alike, so that the order of the paths stays and only how far they are apart changes. What is
+    illegal stays so at any temperature.
 
     n_tags (int): L.
     legal (Optional[Tensor]): (L, L) bool, whether tag j may follow tag i; None permits all.
@@ -115,19 +121,25 @@ class CRF(nn.Module):
 
     @torch.no_grad()
     def marginals(
-        self, emissions: Tensor, mask: Tensor, allowed: Optional[Tensor] = None
+        self,
+        emissions: Tensor,
+        mask: Tensor,
+        allowed: Optional[Tensor] = None,
+        *,
+        temperature: float = 1.0,
     ) -> Tensor:
         """Each token's distribution over tags under the legal sequences (forward-backward).
 
         emissions (Tensor): (B, T, L).
         mask (Tensor): (B, T) bool.
         allowed (Optional[Tensor]): (B, T, L) bool; None allows all tags.
+        temperature (float): above 0.
         RETURNS (Tensor): (B, T, L), each token's row sums to 1; 0 on padding.
         """
-        emissions = _restrict(_as_float(emissions), allowed)
+        emissions = _restrict(_as_float(emissions) / temperature, allowed)
         if emissions.shape[0] == 0 or emissions.shape[1] == 0:
             return torch.zeros_like(emissions)
-        posterior = self._messages(emissions, mask).log_posterior().softmax(1)
+        posterior = self._messages(emissions, mask, temperature).log_posterior().softmax(1)
         return posterior.permute(2, 0, 1).masked_fill(~mask[:, :, None], 0.0)
 
     @torch.no_grad()
@@ -139,6 +151,8 @@ class CRF(nn.Module):
         begin: Tensor,
         inside: Tensor,
         allowed: Optional[Tensor] = None,
+        *,
+        temperature: float = 1.0,
     ) -> Tensor:
         """Log-probability, under the legal sequences, of exactly these entities.
 
@@ -151,38 +165,87 @@ class CRF(nn.Module):
         begin (Tensor): (E,) long, the tag B-e of each e.
         inside (Tensor): (E,) long, the tag I-e of each e.
         allowed (Optional[Tensor]): (B, T, L) bool; None allows all tags.
+        temperature (float): above 0.
         RETURNS (Tensor): (N,), -inf for an entity that `allowed` excludes.
         """
-        emissions = _restrict(_as_float(emissions), allowed)
+        emissions = _restrict(_as_float(emissions) / temperature, allowed)
         if len(spans) == 0:
             return emissions.new_zeros(0)
-        msg = self._messages(emissions, mask)
-        _, transitions, end_scores = self._potentials(emissions, True)
-        row, start, end, entity = spans.unbind(1)
-        first, inner = begin[entity], inside[entity]
-        single = end - start == 1
-        last = torch.where(single, first, inner)
+        msg = self._messages(emissions, mask, temperature)
+        _, transitions, end_scores = self._potentials(emissions, True, temperature)
+        return span_log_probs(msg, mask, spans, begin, inside, transitions, end_scores)
 
-        enter = msg.before[start, first, row] + msg.scores[start, first, row]
-        within = transitions[first, inner] + _run_scores(msg, transitions, inside, spans)
-        # What follows: the sequence's end, or any tag but I-e.
-        follow = (msg.scores + msg.after - msg.after_scale).permute(0, 2, 1)  # (T, B, L)
-        is_inner = torch.arange(self.n_tags, device=spans.device) == inner[:, None]
-        leave = follow[end.clamp(max=len(follow) - 1), row] + transitions[last]
-        leave = leave.masked_fill(is_inner, -torch.inf).logsumexp(1)
-        leave = torch.where(end == mask.sum(1)[row], end_scores[last], leave)
+    @torch.no_grad()
+    def n_best(
+        self,
+        emissions: Tensor,
+        mask: Tensor,
+        k: int,
+        allowed: Optional[Tensor] = None,
+        *,
+        temperature: float = 1.0,
+    ) -> Tuple[Tensor, Tensor]:
+        """The k best legal tag sequences and their log-probabilities, in double precision.
 
-        normalizer = msg.log_posterior().logsumexp(1)[start, row]
-        return enter + within.masked_fill(single, 0.0) + leave - normalizer
-
-    def _messages(self, emissions: Tensor, mask: Tensor) -> Messages:
+        emissions (Tensor): (B, T, L).
+        mask (Tensor): (B, T) bool.
+        k (int): 1 or more.
+        allowed (Optional[Tensor]): (B, T, L) bool; None allows all tags.
+        temperature (float): above 0.
+        RETURNS (Tuple[Tensor, Tensor]): tags (B, k, T) long, 0 on padding, and log-probabilities
+            (B, k), falling; -inf where a row has fewer sequences.
+        """
+        if k < 1:
+            raise ValueError(Errors.M011.format(setting="k", value=k, range="1 or more"))
+        emissions = _restrict(_as_double(emissions) / temperature, allowed)
         with torch.autocast(emissions.device.type, enabled=False):
-            return run_messages(emissions, mask, *self._potentials(emissions, True))
+            start, transitions, end = self._potentials(emissions, True, temperature)
+            tags, scores = n_best(emissions, mask, start, transitions, end, k)
+            if emissions.shape[0] == 0 or emissions.shape[1] == 0:
+                return tags, scores
+            total = log_partition(emissions, mask, start, transitions, end)
+        return tags, _no_illegal(scores - total[:, None])
 
-    def _potentials(self, emissions: Tensor, constrained: bool) -> Tuple[Tensor, Tensor, Tensor]:
+    @torch.no_grad()
+    def log_prob(
+        self,
+        emissions: Tensor,
+        mask: Tensor,
+        given: Tensor,
+        allowed: Optional[Tensor] = None,
+        *,
+        temperature: float = 1.0,
+    ) -> Tensor:
+        """Log-probability of tag sequences among the legal ones, in double precision.
+
+        emissions (Tensor): (B, T, L).
+        mask (Tensor): (B, T) bool.
+        given (Tensor): (B, T, L) bool. One tag of a token: it has this tag; several: any of these.
+        allowed (Optional[Tensor]): (B, T, L) bool, the sequences that there are; None allows all.
+        temperature (float): above 0.
+        RETURNS (Tensor): (B,), -inf for what is illegal or not allowed.
+        """
+        free = _restrict(_as_double(emissions) / temperature, allowed)
+        if free.shape[0] == 0 or free.shape[1] == 0:
+            return free.sum((1, 2))
+        given = given & (free > -torch.inf)
+        with torch.autocast(free.device.type, enabled=False):
+            potentials = self._potentials(free, True, temperature)
+            inside = log_partition(_restrict(free, given), mask, *potentials)
+            found = inside - log_partition(free, mask, *potentials)
+        impossible = (~given.any(-1) & mask).any(1)
+        return _no_illegal(found.masked_fill(impossible, -torch.inf))
+
+    def _messages(self, emissions: Tensor, mask: Tensor, temperature: float) -> Messages:
+        with torch.autocast(emissions.device.type, enabled=False):
+            return run_messages(emissions, mask, *self._potentials(emissions, True, temperature))
+
+    def _potentials(
+        self, emissions: Tensor, constrained: bool, temperature: float = 1.0
+    ) -> Tuple[Tensor, Tensor, Tensor]:
         crf = self.crf
         scores = (crf.start_transitions, crf.transitions, crf.end_transitions)
-        start, transitions, end = (score.to(emissions.dtype) for score in scores)
+        start, transitions, end = (score.to(emissions.dtype) / temperature for score in scores)
         if constrained:
             start, transitions = start + self.start_penalty, transitions + self.penalty
         return start, transitions, end
@@ -207,25 +270,18 @@ def bio_constraints(tags: Sequence[str]) -> Tuple[Tensor, Tensor]:
     return same | ~inside, ~inside
 
 
-def _run_scores(msg: Messages, transitions: Tensor, inside: Tensor, spans: Tensor) -> Tensor:
-    """Scores (N,) of the spans' I-e I-e ... I-e from their second token on, by cumulative sums.
-
-    Each step is relative to that token's backward scale, which keeps likely runs near 0.
-    """
-    row, start, end, entity = spans.unbind(1)
-    loop = transitions[inside, inside]
-    steps = msg.scores[:, inside] - msg.after_scale + loop[:, None]  # (T, E, B)
-    # Differences of sums over a long post would cost digits in float32; Apple's GPUs have no more.
-    dtype = steps.dtype if steps.device.type == "mps" else torch.float64
-    barred = steps == -torch.inf
-    sums = nn.functional.pad(steps.masked_fill(barred, 0).cumsum(0, dtype=dtype), (0,) * 4 + (1, 0))
-    bars = nn.functional.pad(barred.long().cumsum(0), (0,) * 4 + (1, 0))
-    score = (sums[end, entity, row] - sums[start + 1, entity, row]).to(loop.dtype) - loop[entity]
-    return score.masked_fill(bars[end, entity, row] > bars[start + 1, entity, row], -torch.inf)
-
-
 def _as_float(emissions: Tensor) -> Tensor:
     return emissions.to(torch.promote_types(emissions.dtype, torch.float32))
+
+
+def _as_double(emissions: Tensor) -> Tensor:
+    # A sequence's score is a sum over its tokens, and its probability the difference of two such sums.
+    return _as_float(emissions) if emissions.device.type == "mps" else emissions.double()
+
+
+def _no_illegal(log_probs: Tensor) -> Tensor:
+    """Sequences with an illegal step have no probability, where there are any without."""
+    return log_probs.masked_fill(log_probs < ILLEGAL / 2, -torch.inf).clamp(max=0.0)
 
 
 def _restrict(emissions: Tensor, allowed: Optional[Tensor]) -> Tensor:

@@ -1,6 +1,6 @@
 """Decoders: from the encoder's output to emissions, the loss, and the best legal tags."""
 
-from typing import Optional, Sequence
+from typing import Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -51,17 +51,68 @@ class CRFDecoder(nn.Module):
         return self.crf.decode(emissions[..., : self.n_tags], mask, allowed)[0]
 
     def span_log_probs(
-        self, emissions: Tensor, mask: Tensor, spans: Tensor, allowed: Optional[Tensor] = None
+        self,
+        emissions: Tensor,
+        mask: Tensor,
+        spans: Tensor,
+        allowed: Optional[Tensor] = None,
+        *,
+        temperature: float = 1.0,
     ) -> Tensor:
         """Log-probability of exactly these entities.
 
         spans (Tensor): (K, 4) long: post, start, end (exclusive), index of the label.
+        temperature (float): divides all scores of the CRF.
         RETURNS (Tensor): (K,).
         """
         begin = torch.arange(1, self.n_tags, 2, device=emissions.device)
         return self.crf.span_log_probs(
-            emissions[..., : self.n_tags], mask, spans, begin, begin + 1, allowed
+            emissions[..., : self.n_tags],
+            mask,
+            spans,
+            begin,
+            begin + 1,
+            allowed,
+            temperature=temperature,
         )
+
+    def marginals(
+        self,
+        emissions: Tensor,
+        mask: Tensor,
+        allowed: Optional[Tensor] = None,
+        *,
+        temperature: float = 1.0,
+    ) -> Tensor:
+        """Each token's distribution over tags (B, T, L); 0 on padding."""
+        typed = emissions[..., : self.n_tags]
+        return self.crf.marginals(typed, mask, allowed, temperature=temperature)
+
+    def n_best(
+        self,
+        emissions: Tensor,
+        mask: Tensor,
+        k: int,
+        allowed: Optional[Tensor] = None,
+        *,
+        temperature: float = 1.0,
+    ) -> Tuple[Tensor, Tensor]:
+        """The k best tags (B, k, T) and their log-probabilities (B, k), -inf where there are fewer."""
+        typed = emissions[..., : self.n_tags]
+        return self.crf.n_best(typed, mask, k, allowed, temperature=temperature)
+
+    def log_prob(
+        self,
+        emissions: Tensor,
+        mask: Tensor,
+        given: Tensor,
+        allowed: Optional[Tensor] = None,
+        *,
+        temperature: float = 1.0,
+    ) -> Tensor:
+        """Log-probability (B,) of the tags `given`, bool (B, T, L), several to a token: any of them."""
+        typed = emissions[..., : self.n_tags]
+        return self.crf.log_prob(typed, mask, given, allowed, temperature=temperature)
 
 
 class MultitaskCRFDecoder(nn.Module):
@@ -100,10 +151,51 @@ class MultitaskCRFDecoder(nn.Module):
         return self.typed.decode(emissions, mask, allowed)
 
     def span_log_probs(
-        self, emissions: Tensor, mask: Tensor, spans: Tensor, allowed: Optional[Tensor] = None
+        self,
+        emissions: Tensor,
+        mask: Tensor,
+        spans: Tensor,
+        allowed: Optional[Tensor] = None,
+        *,
+        temperature: float = 1.0,
     ) -> Tensor:
         """Log-probabilities under the typed head. See `CRFDecoder.span_log_probs`."""
-        return self.typed.span_log_probs(emissions, mask, spans, allowed)
+        return self.typed.span_log_probs(emissions, mask, spans, allowed, temperature=temperature)
+
+    def marginals(
+        self,
+        emissions: Tensor,
+        mask: Tensor,
+        allowed: Optional[Tensor] = None,
+        *,
+        temperature: float = 1.0,
+    ) -> Tensor:
+        """Distributions under the typed head. See `CRFDecoder.marginals`."""
+        return self.typed.marginals(emissions, mask, allowed, temperature=temperature)
+
+    def n_best(
+        self,
+        emissions: Tensor,
+        mask: Tensor,
+        k: int,
+        allowed: Optional[Tensor] = None,
+        *,
+        temperature: float = 1.0,
+    ) -> Tuple[Tensor, Tensor]:
+        """The typed head's k best tags. See `CRFDecoder.n_best`."""
+        return self.typed.n_best(emissions, mask, k, allowed, temperature=temperature)
+
+    def log_prob(
+        self,
+        emissions: Tensor,
+        mask: Tensor,
+        given: Tensor,
+        allowed: Optional[Tensor] = None,
+        *,
+        temperature: float = 1.0,
+    ) -> Tensor:
+        """Log-probability under the typed head. See `CRFDecoder.log_prob`."""
+        return self.typed.log_prob(emissions, mask, given, allowed, temperature=temperature)
 
 
 def copy_labels(
