@@ -317,3 +317,28 @@ def test_pictures_may_be_read_only_or_float64_or_in_regions():
     torch.testing.assert_close(model.predict(docs).emissions, expected, **CLOSE)
     docs[1]._.image_vec = np.zeros((0, IMAGE_WIDTH), dtype=np.float32)
     torch.testing.assert_close(model.predict(docs).emissions, expected, **CLOSE)
+
+
+@pytest.mark.parametrize("encoder", ["BiLSTM", "CoupledBiLSTM"])
+@pytest.mark.parametrize("fusion", ["ModalityAttention", "Concatenate"])
+def test_merging_forms_once_is_merging_every_token(encoder, fusion, monkeypatch):
+    docs = make_docs(images=False)
+    model = make_tagger(
+        docs,
+        modalities=("word", "char"),
+        encoder={"@architectures": f"spacy_mner.{encoder}.v1", "hidden_width": 6},
+        fusion={"@architectures": f"spacy_mner.{fusion}.v1"},
+    )
+    # Once with an empty cache, once with what it keeps; one post at a time, and together.
+    found = [model.predict(docs), model.predict(docs)]
+    alone = [model.predict([doc]).emissions[0] for doc in docs if len(doc)]
+    monkeypatch.setattr(MultimodalTagger, "_is_merged_by_form", lambda self: False)
+    get_tagger(model).cache.clear()
+    expected = model.predict(docs)
+    for output in found:
+        torch.testing.assert_close(output.emissions[output.mask], expected.emissions[output.mask])
+        if expected.weights is not None:
+            torch.testing.assert_close(output.weights[output.mask], expected.weights[output.mask])
+    for row, doc in zip(alone, [doc for doc in docs if len(doc)], strict=True):
+        i = docs.index(doc)
+        torch.testing.assert_close(row[: len(doc)], expected.emissions[i, : len(doc)])

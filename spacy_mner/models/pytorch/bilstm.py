@@ -1,6 +1,6 @@
 """Bi-directional LSTMs over padded rows."""
 
-from typing import List, Tuple
+from typing import List, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -27,8 +27,31 @@ class BiLSTM(nn.Module):
         if x.shape[0] == 0 or x.shape[1] == 0:
             return x.new_zeros(*x.shape[:2], self.nO)
         hidden, _ = self._read(x, mask.sum(1))
-        padded, _ = pad_packed_sequence(hidden, batch_first=True, total_length=x.shape[1])
-        return padded.masked_fill(~mask.unsqueeze(-1), 0.0)
+        return _pad(hidden, mask)
+
+    def project(self, x: Tensor) -> Tensor:
+        """What inputs x (U, nI) add to the gates of the first layer: (U, 2, 4H), for both directions.
+
+        Two thirds of the inputs of a stream of posts are words that came before: what belongs to a word
+        form is computed once, and kept.
+        """
+        inputs, _, biases = _layer_weights(self.lstm, 0)
+        both = x.expand(2, *x.shape)
+        return torch.baddbmm(biases, both, inputs.transpose(1, 2)).transpose(0, 1)
+
+    def read_projected(self, table: Tensor, index: Tensor, mask: Tensor) -> Tensor:
+        """The same as `forward` for x = inputs[index], where table = project(inputs); for CPUs.
+
+        table (Tensor): (U, 2, 4H).
+        index (Tensor): (B, T) long, rows of the table.
+        mask (Tensor): (B, T), padding on the right.
+        RETURNS (Tensor): (B, T, 2H), zero on padding.
+        """
+        if index.numel() == 0:
+            return table.new_zeros(*index.shape, self.nO)
+        packed = _pack(index.unsqueeze(-1), mask.sum(1))
+        hidden, _ = _scan_layers(self.lstm, packed, table)
+        return _pad(hidden, mask)
 
     def last(self, x: Tensor, lengths: Tensor) -> Tensor:
         """The states (B, 2H) in which the two directions of the last layer end.
@@ -42,10 +65,7 @@ class BiLSTM(nn.Module):
 
     def _read(self, x: Tensor, lengths: Tensor) -> Tuple[PackedSequence, Tensor]:
         """All states of the last layer (packed), and the states (B, 2H) that it ends in."""
-        # A packed row has a step at least; that of an empty post is masked afterwards.
-        packed = pack_padded_sequence(
-            x, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False
-        )
+        packed = _pack(x, lengths)
         if torch.is_grad_enabled() and x.device.type == "cpu":
             return _scan_layers(self.lstm, packed)
         self.lstm.flatten_parameters()
@@ -53,20 +73,39 @@ class BiLSTM(nn.Module):
         return hidden, torch.cat([last[-2], last[-1]], dim=-1)
 
 
-def _scan_layers(lstm: nn.LSTM, packed: PackedSequence) -> Tuple[PackedSequence, Tensor]:
-    """What `lstm(packed)` gives, with a faster gradient."""
+def _pack(x: Tensor, lengths: Tensor) -> PackedSequence:
+    # A packed row has a step at least; that of an empty post is masked afterwards.
+    return pack_padded_sequence(
+        x, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False
+    )
+
+
+def _pad(hidden: PackedSequence, mask: Tensor) -> Tensor:
+    padded, _ = pad_packed_sequence(hidden, batch_first=True, total_length=mask.shape[1])
+    # Padding is zero already but for the step that stands for an empty post.
+    return padded if bool(mask[:, 0].all()) else padded.masked_fill(~mask.unsqueeze(-1), 0.0)
+
+
+def _scan_layers(
+    lstm: nn.LSTM, packed: PackedSequence, table: Optional[Tensor] = None
+) -> Tuple[PackedSequence, Tensor]:
+    """What `lstm(packed)` gives, with a faster gradient.
+
+    table (Optional[Tensor]): (U, 2, 4H), what inputs add to the gates of the first layer; the packed
+        data (N, 1) are rows of it then.
+    """
     sizes: List[int] = packed.batch_sizes.tolist()
     mirror, last = _packed_indices(packed.batch_sizes)
     x = packed.data
     for layer in range(lstm.num_layers):
-        names = [f"l{layer}", f"l{layer}_reverse"]
-        inputs, hidden, input_bias, hidden_bias = (
-            torch.stack([_gates_together(getattr(lstm, f"{kind}_{name}")) for name in names])
-            for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        )
-        both = torch.stack([x, x.index_select(0, mirror)])
-        biases = (input_bias + hidden_bias).unsqueeze(1)
-        projected = torch.baddbmm(biases, both, inputs.transpose(1, 2))
+        inputs, hidden, biases = _layer_weights(lstm, layer)
+        if table is not None and layer == 0:
+            projected = table.new_empty(2, len(x), table.shape[-1])
+            for d, rows in enumerate((x[:, 0], x[:, 0].index_select(0, mirror))):
+                torch.index_select(table[:, d], 0, rows, out=projected[d])
+        else:
+            both = torch.stack([x, x.index_select(0, mirror)])
+            projected = torch.baddbmm(biases, both, inputs.transpose(1, 2))
         forwards, backwards = lstm_scan(projected, hidden.transpose(1, 2), sizes)
         x = torch.cat([forwards, backwards.index_select(0, mirror)], dim=-1)
     # Both directions end at a row's last step: the second one reads the row mirrored.
@@ -74,6 +113,17 @@ def _scan_layers(lstm: nn.LSTM, packed: PackedSequence) -> Tuple[PackedSequence,
     if packed.unsorted_indices is not None:
         ends = ends.index_select(0, packed.unsorted_indices)
     return packed._replace(data=x), ends
+
+
+def _layer_weights(lstm: nn.LSTM, layer: int) -> Tuple[Tensor, Tensor, Tensor]:
+    """Of both directions, gates in the order of `lstm_scan`: inputs (2, 4H, nI), hidden states
+    (2, 4H, H), biases (2, 1, 4H)."""
+    names = [f"l{layer}", f"l{layer}_reverse"]
+    inputs, hidden, input_bias, hidden_bias = (
+        torch.stack([_gates_together(getattr(lstm, f"{kind}_{name}")) for name in names])
+        for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    return inputs, hidden, (input_bias + hidden_bias).unsqueeze(1)
 
 
 def _gates_together(weights: Tensor) -> Tensor:

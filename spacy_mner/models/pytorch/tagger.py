@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..cache import FormCache
 from ..types import Batch, ModalityDropout, TaggerOutput
+from .encoder import RecurrentEncoder
 
 CONTEXT = "context"
 
@@ -74,10 +75,10 @@ class MultimodalTagger(nn.Module):
         RETURNS (TaggerOutput): emissions (B, T, nO) and weights (B, T, M).
         """
         if self._is_merged_by_form():
-            merged, weights = self._merge_forms(batch)
+            hidden, weights = self._read_forms(batch)
         else:
             merged, weights = self._merge_tokens(batch, context)
-        hidden = self.encoder(merged, batch.mask, *self._initial_state(batch))
+            hidden = self.encoder(merged, batch.mask, *self._initial_state(batch))
         emissions = self.decoder(hidden)
         if self.evidence is not None and batch.evidence is not None:
             emissions = self._add_bias(emissions, self.evidence(batch.evidence, hidden))
@@ -88,15 +89,25 @@ class MultimodalTagger(nn.Module):
         alone = not self.docs and self.context is None and not self.missing
         return alone and not (self.training and (self.post_dropout or self.token_dropout))
 
-    def _merge_forms(self, batch: Batch) -> tuple[Tensor, Optional[Tensor]]:
-        """Merged (B, T, nO) and weights (B, T, M), computed for every form once."""
+    def _read_forms(self, batch: Batch) -> tuple[Tensor, Optional[Tensor]]:
+        """The encoder's output (B, T, H) and weights (B, T, M); every form is merged once, and in prediction
+        put through the encoder's first weights once."""
         merged, weights = self.fusion(*self._transform_forms(batch))
+        projecting = None
+        if isinstance(self.encoder, RecurrentEncoder) and self.encoder.projects(merged):
+            projecting = self.encoder
+        rows = {"inputs": projecting.project(merged) if projecting else merged}
+        if weights is not None:
+            rows["weights"] = weights
         if batch.new_slots is not None:
-            rows = {"merged": merged} if weights is None else {"merged": merged, "weights": weights}
-            tables = self.cache.update(batch.new_slots, rows)
-            merged, weights = tables["merged"], tables.get("weights")
-        spread = [_spread(rows, batch) for rows in (merged, weights) if rows is not None]
-        return spread[0], spread[1] if len(spread) > 1 else None
+            rows = self.cache.update(batch.new_slots, rows)
+        inputs = rows["inputs"]
+        if projecting:
+            hidden = projecting.read_projected(inputs, batch.form_index, batch.mask)
+        else:
+            inputs = _spread(inputs, batch)
+            hidden = self.encoder(inputs, batch.mask, *self._initial_state(batch))
+        return hidden, _spread(rows["weights"], batch) if weights is not None else None
 
     def _merge_tokens(
         self, batch: Batch, context: Optional[Tensor]

@@ -52,6 +52,25 @@ def test_values_and_gradients_are_those_of_torch(lengths, depth, seed):
     torch.testing.assert_close(gradients(module, module.last(x, lengths), x), wanted)
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    lengths=st.lists(st.integers(0, 9), min_size=1, max_size=6),
+    depth=st.integers(1, 2),
+    seed=st.integers(0, 99),
+)
+def test_projected_once_is_the_same(lengths, depth, seed):
+    torch.manual_seed(seed)
+    module = BiLSTM(3, 4, depth=depth).double()
+    inputs = torch.randn(5, 3, dtype=torch.float64)
+    index = torch.randint(0, 5, (len(lengths), max(lengths) + 1))
+    mask = torch.arange(index.shape[1]) < torch.tensor(lengths)[:, None]
+    with torch.no_grad():
+        expected = module(inputs[index], mask)
+        found = module.read_projected(module.project(inputs), index, mask)
+    torch.testing.assert_close(found, expected)
+    assert not found[~mask].any()
+
+
 def test_the_gradient_of_the_scan_by_finite_differences():
     torch.manual_seed(0)
     sizes = [3, 3, 1]
