@@ -13,6 +13,8 @@ from spacy.cli._util import import_code, setup_gpu
 from spacy.language import Language
 from tqdm import tqdm
 
+from ..batch.labelling import label_posts, make_attach, read_stdin
+from ..batch.summary import Summary
 from ..errors import Errors, Warnings
 from ..extensions import set_extensions
 from ..images.store import FeatureStore
@@ -23,7 +25,6 @@ from ..training.converters import Post, read_posts
 from ..training.converters.records import OnError
 from ..visualization.picture_viewer import PictureViewer
 from ..visualization.posts import MAX_POSTS, PostsPage, open_posts_page
-from ._labelling import Summary, label_posts, make_attach, read_stdin
 from ._output import atomic_text, fail_on_coded_errors
 from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
 
