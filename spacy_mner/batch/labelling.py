@@ -41,6 +41,7 @@ def label_posts(
     *,
     batch_size: Optional[int] = None,
     n_process: int = 1,
+    strict: bool = False,
 ) -> Iterator[Record]:
     """Label a stream of posts; memory does not grow with it.
 
@@ -50,9 +51,12 @@ def label_posts(
     summary (Summary): Counts what happens.
     batch_size (Optional[int]): Posts per batch.
     n_process (int): Processes.
+    strict (bool): Raise the first record that cannot be used.
     YIELDS (Record): One JSON object a post or bad record, in the order of the input.
     """
-    labelled = label_docs(nlp, read, attach, summary, batch_size=batch_size, n_process=n_process)
+    labelled = label_docs(
+        nlp, read, attach, summary, batch_size=batch_size, n_process=n_process, strict=strict
+    )
     for item in labelled:
         yield describe(*item) if isinstance(item, Labelled) else describe_error(item)
 
@@ -65,6 +69,7 @@ def label_docs(
     *,
     batch_size: Optional[int] = None,
     n_process: int = 1,
+    strict: bool = False,
 ) -> Iterator[Union[Labelled, RecordError]]:
     """The same as `label_posts`, with the docs themselves.
 
@@ -75,6 +80,8 @@ def label_docs(
     waiting: Deque[Union[Post, RecordError]] = deque()
 
     def reject(error: RecordError) -> None:
+        if strict:
+            raise error
         summary.report.add_bad(error)
         waiting.append(error)
 
