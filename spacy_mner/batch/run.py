@@ -124,7 +124,7 @@ def _run_shards(
     done = Summary()
     todo = []
     for shard in shards:
-        mark = folder.read_mark(shard.index)
+        mark = folder.read_mark(shard.number)
         if mark is None:
             todo.append(shard)
         else:
@@ -149,9 +149,9 @@ def _run_shards(
     # In the order of the posts, whatever order the shards were done in.
     summary = Summary()
     for shard in shards:
-        mark = folder.read_mark(shard.index)
+        mark = folder.read_mark(shard.number)
         if mark is None:
-            raise ValueError(Errors.M158.format(path=folder.output_path(shard.index)))
+            raise ValueError(Errors.M158.format(path=folder.output_path(shard.number)))
         summary.add(mark)
     folder.write_summary(summary.to_dict())
     return summary

@@ -43,12 +43,12 @@ class Slice(NamedTuple):
 class Shard(NamedTuple):
     """A unit of work, and of output.
 
-    index (int): Its place among the shards, from 0.
+    number (int): Its place among the shards, from 0.
     n (int): Records.
     slices (List[Slice]): Where they stand.
     """
 
-    index: int
+    number: int
     n: int
     slices: List[Slice]
 
@@ -59,8 +59,8 @@ class Shard(NamedTuple):
     @classmethod
     def from_json(cls, text: str) -> "Shard":
         """text (str): From `to_json`. RETURNS (Shard): The shard."""
-        index, n, slices = json.loads(text)
-        return cls(index, n, [Slice(InputFile(*file), *rest) for file, *rest in slices])
+        number, n, slices = json.loads(text)
+        return cls(number, n, [Slice(InputFile(*file), *rest) for file, *rest in slices])
 
 
 def list_files(path: Union[str, Path], format: str = "auto") -> List[InputFile]:
@@ -93,7 +93,7 @@ def cut_shards(files: Iterable[InputFile], size: int) -> Iterator[Shard]:
     YIELDS (Shard): In the order of the posts. The same files give the same shards.
     """
     slices: List[Slice] = []
-    index = n = 0
+    number = n = 0
     for file in files:
         start: Optional[Mark] = None
         stop = Mark(0, 1)
@@ -105,11 +105,11 @@ def cut_shards(files: Iterable[InputFile], size: int) -> Iterator[Shard]:
                     index, n, [*slices, Slice(file, start.position, stop.position, start.line)]
                 )
                 slices, start, n = [], None, 0
-                index += 1
+                number += 1
         if start is not None:
             slices.append(Slice(file, start.position, stop.position, start.line))
     if slices:
-        yield Shard(index, n, slices)
+        yield Shard(number, n, slices)
 
 
 def read_shard(slices: Sequence[Slice], on_error: OnError) -> Iterator[Post]:

@@ -81,7 +81,7 @@ class Worker:
         RAISES (RecordError): A record cannot be used, and the settings are strict.
         """
         # A cluster may send a shard twice: after a worker was lost on its way back.
-        done = self.folder.read_mark(shard.index)
+        done = self.folder.read_mark(shard.number)
         if done is not None:
             return done
         forget_forms(self._nlp)
@@ -94,7 +94,7 @@ class Worker:
             batch_size=self.settings.batch_size,
             strict=self.settings.strict,
         )
-        path = self.folder.output_path(shard.index)
+        path = self.folder.output_path(shard.number)
         with SINKS[self.settings.to].open(path) as sink:
             for item in labelled:
                 if isinstance(item, RecordError):
@@ -104,7 +104,7 @@ class Worker:
                 if tick is not None:
                     tick()
         result = summary.to_dict()
-        self.folder.finish(shard.index, result)
+        self.folder.finish(shard.number, result)
         return result
 
 

@@ -235,7 +235,8 @@ def _open_parquet(path: Path) -> Iterator[Any]:
 
 def _row_groups(metadata: Any, part: FilePart) -> Tuple[List[int], int]:
     """RETURNS (Tuple[List[int], int]): The groups that hold rows of the part; the first's first row."""
-    groups, first, start = [], 0, 0
+    groups: List[int] = []
+    first = start = 0
     for group in range(metadata.num_row_groups):
         end = start + metadata.row_group(group).num_rows
         if end > part.start and (part.stop is None or start < part.stop):
