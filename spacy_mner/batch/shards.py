@@ -102,7 +102,7 @@ def cut_shards(files: Iterable[InputFile], size: int) -> Iterator[Shard]:
             n += 1
             if n == size:
                 yield Shard(
-                    index, n, [*slices, Slice(file, start.position, stop.position, start.line)]
+                    number, n, [*slices, Slice(file, start.position, stop.position, start.line)]
                 )
                 slices, start, n = [], None, 0
                 number += 1
