@@ -89,7 +89,9 @@ def test_processes_do_not_change_the_output(trained, posts, tmp_path):
 
 def test_a_shard_does_not_depend_on_those_before_it(trained, posts, tmp_path):
     """Word forms that a shard before it has computed would round otherwise."""
-    settings = worker.WorkerSettings(str(trained.model), str(tmp_path / "a"), features=trained.store)
+    settings = worker.WorkerSettings(
+        str(trained.model), str(tmp_path / "a"), features=trained.store
+    )
     label_files(trained.model, posts.folder, tmp_path / "a", features=trained.store, shard_size=4)
     shards = [
         worker.Shard.from_json(line)

@@ -58,7 +58,9 @@ def test_empty_files_give_no_shard(tmp_path):
     assert list(cut_shards(list_files(tmp_path), 10)) == []
 
 
-@pytest.mark.parametrize(("suffix", "n"), [("jsonl", 100_000), ("csv", 40_000), ("parquet", 40_000)])
+@pytest.mark.parametrize(
+    ("suffix", "n"), [("jsonl", 100_000), ("csv", 40_000), ("parquet", 40_000)]
+)
 def test_memory_does_not_grow_with_the_file(tmp_path, suffix, n):
     text = "Daisy at home with Rose " * 4
     path = tmp_path / f"posts.{suffix}"
