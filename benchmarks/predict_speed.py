@@ -60,7 +60,8 @@ def main(
     print(f"  by the clock: {n / wall:8,.0f} posts/s  {words / wall:10,.0f} words/s")
     print(f"  of CPU time:  {n / cpu:8,.0f} posts/s  {words / cpu:10,.0f} words/s")
     print(f"  output: {size / n:,.0f} bytes a post; cutting into shards: {n / skim:,.0f} posts/s")
-    print(f"10^9 posts: {wall * hours:,.0f} core-hours, {size / n:,.0f} GB of output,")
+    print(f"10^9 posts: {cpu * hours:,.0f} core-hours ({wall * hours:,.0f} by the clock),")
+    print(f"  {size / n:,.0f} GB of output,")
     print(f"  {skim * hours:.1f} hours to cut into shards, once and by one process")
 
 
