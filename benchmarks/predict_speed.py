@@ -11,7 +11,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -79,12 +79,13 @@ def measure(worker: Worker, shards: list[Shard], folder: Path, to: str) -> tuple
 def count_words(worker: Worker, shards: list[Shard]) -> int:
     """Count the tokens of the posts, with the pipeline's own tokenizer."""
 
-    nlp: Any = worker._nlp
     n = 0
     for shard in shards:
-        with nlp.memory_zone():
+        with worker.nlp.memory_zone():
             for post in read_shard(shard.slices, lambda error: None):
-                n += len(nlp.make_doc(post.text or "") if post.tokens is None else post.tokens)
+                n += len(
+                    worker.nlp.make_doc(post.text or "") if post.tokens is None else post.tokens
+                )
     return n
 
 

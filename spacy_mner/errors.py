@@ -53,6 +53,10 @@ class Warnings(metaclass=_WithCodes):
 
     # Data: MW040-MW059
     MW040 = "--label {old}=...: no entity has the type '{old}'. Types that were written: {found}."
+    MW050 = (
+        "The cluster has {found:g} GPUs now, fewer than one process wants (--num-gpus): the job waits "
+        "until there are more. Give no --num-gpus and no --gpu-id to use CPUs."
+    )
 
     # Evaluation and commands: MW060-MW079
     MW060 = (

@@ -6,10 +6,12 @@ the data files and write the output themselves. All nodes must see the same file
 
 import contextlib
 import json
+import logging
 import os
+import warnings
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
-from ..errors import Errors
+from ..errors import Errors, Warnings
 from .shards import Shard
 from .worker import RemoteWorker, Result, WorkerSettings, check_result
 
@@ -40,11 +42,16 @@ def run_ray(
     if not shards:
         return
     with _connected(address) as ray:
+        resources = ray.cluster_resources()
+        if num_gpus > resources.get("GPU", 0.0):
+            # Not an error: a cluster that grows on demand may have none yet.
+            warnings.warn(Warnings.MW050.format(found=resources.get("GPU", 0.0)), stacklevel=2)
         if workers is None:
-            workers = _count_workers(ray.cluster_resources(), num_gpus)
+            workers = _count_workers(resources, num_gpus)
         workers = min(workers, len(shards))
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.WARNING)
         rows = [{"shard": shard.to_json()} for shard in shards]
         data = ray.data.from_items(rows, override_num_blocks=min(len(rows), _MAX_BLOCKS))
         results = data.map_batches(

@@ -119,7 +119,10 @@ class JobFolder:
         except FileNotFoundError:
             return
         names = [name for name in (*job, *found) if job.get(name) != found.get(name)]
-        if names:
+        if names and not any(self.state.glob("done/*.json")) and not any(self.path.glob("part-*")):
+            # It failed before anything was done: a command that was mistaken.
+            self._delete_shards()
+        elif names:
             difference = ", ".join(dict.fromkeys(names))
             raise ValueError(Errors.M150.format(path=self.path, difference=difference))
 

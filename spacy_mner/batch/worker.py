@@ -69,8 +69,7 @@ class Worker:
         setup_gpu(settings.use_gpu, silent=True)
         self._images = None if settings.images is None else Path(settings.images)
         self._store = None if settings.features is None else FeatureStore.open(settings.features)
-        loaded = load_pipeline(settings.model, images=self._images, weights=settings.weights)
-        self._nlp = loaded.nlp
+        self.nlp, _ = load_pipeline(settings.model, images=self._images, weights=settings.weights)
 
     def run(self, shard: Shard, tick: Optional[Callable[[], Any]] = None) -> Result:
         """Label a shard and write its output, unless that is done already.
@@ -84,10 +83,10 @@ class Worker:
         done = self.folder.read_mark(shard.number)
         if done is not None:
             return done
-        forget_forms(self._nlp)
+        forget_forms(self.nlp)
         summary = Summary()
         labelled = label_docs(
-            self._nlp,
+            self.nlp,
             partial(read_shard, shard.slices),
             make_attach(self._store, self._images, summary),
             summary,

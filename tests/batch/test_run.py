@@ -102,7 +102,7 @@ def test_a_shard_does_not_depend_on_those_before_it(trained, posts, tmp_path):
     for shard in reversed(shards):
         label.folder._mark(shard.number).unlink()
         label.folder.output_path(shard.number).unlink()
-        caches = [pipe.model.shims[0]._model.cache for _, pipe in label._nlp.pipeline]
+        caches = [pipe.model.shims[0]._model.cache for _, pipe in label.nlp.pipeline]
         label.run(shard)
         forms = set(caches[0]._slots)
         # Only this shard's forms are known: at most five words a post.
@@ -152,6 +152,14 @@ def test_another_job_is_refused(trained, posts, tmp_path):
     assert summary.posts == 6
     names = sorted(path.name for path in job.iterdir())
     assert names == ["_job", "note.txt", "part-000000.spacy"]
+
+
+def test_a_mistaken_command_leaves_nothing_to_delete(trained, posts, tmp_path):
+    with pytest.raises(ValueError, match=r"\[M064\]"):
+        label_files(trained.model, posts.folder, tmp_path / "job", images=tmp_path)
+    label_files(trained.model, posts.folder, tmp_path / "job", shard_size=6)
+    label_files(trained.model, posts.folder, tmp_path / "other", shard_size=6)
+    assert contents(tmp_path / "job") == contents(tmp_path / "other")
 
 
 def test_folders_of_others_are_left_alone(trained, posts, tmp_path):
