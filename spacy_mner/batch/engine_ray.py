@@ -8,6 +8,7 @@ import contextlib
 import json
 import logging
 import os
+import socket
 import warnings
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
@@ -89,6 +90,10 @@ def _connected(address: Optional[str]) -> Iterator[Any]:
     except ImportError:
         what = "The engine 'ray'"
         raise ImportError(Errors.M107.format(what=what, package="ray", extra="ray")) from None
+    try:
+        _knock(address)
+    except OSError as error:
+        raise ValueError(Errors.M154.format(where=f" '{address}'", problem=error)) from None
     if ray.is_initialized():
         yield ray
         return
@@ -106,6 +111,13 @@ def _connected(address: Optional[str]) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _knock(address: Optional[str]) -> None:
+    """Ray itself tries for minutes before it says that nobody is there."""
+    host, _, port = (address or "").rpartition(":")
+    if host and "/" not in host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _count_workers(resources: Dict[str, float], num_gpus: float) -> int:

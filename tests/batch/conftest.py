@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ..cli.conftest import NAMES, TEMPLATES, trained  # noqa: F401 (a fixture)
+from ..cli.conftest import NAMES, TEMPLATES, trained, trained_on_files  # noqa: F401 (fixtures)
 
 
 @pytest.fixture(scope="session")

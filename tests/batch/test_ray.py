@@ -1,6 +1,7 @@
 """A local Ray cluster of several workers writes what the local engine writes, also if one is killed."""
 
 import os
+import socket
 import sys
 
 import pytest
@@ -49,7 +50,6 @@ def cluster():
             patch.setenv(name, value)
         ray = pytest.importorskip("ray", reason="Ray is not installed: spacy-mner[ray]")
         pytest.importorskip("ray.data", reason="Ray Data is not installed: spacy-mner[ray]")
-        # The tests' own folder must be found by the workers, too.
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
         yield ray
         ray.shutdown()
@@ -86,6 +86,16 @@ def test_same_as_the_local_engine(cluster, trained, posts, many, tmp_path):
     assert contents(jobs["local"]) == contents(jobs["ray"])
 
 
+def test_pictures_are_encoded_by_the_workers(cluster, trained_on_files, posts, tmp_path):
+    for engine in ("local", "ray"):
+        summary = label_files(
+            trained_on_files.model, posts.folder, tmp_path / engine,
+            images=trained_on_files.images, shard_size=13, engine=engine, workers=2,
+        )  # fmt: skip
+        assert summary.with_picture == sum(i % 3 > 0 for i in range(posts.n))
+    assert contents(tmp_path / "ray") == contents(tmp_path / "local")
+
+
 def test_a_killed_worker_loses_and_repeats_nothing(cluster, trained, posts, many, tmp_path):
     job = tmp_path / "ray"
     code = tmp_path / "killer.py"
@@ -115,6 +125,17 @@ def test_errors_reach_the_driver(cluster, trained, posts, tmp_path):
     with pytest.raises(ValueError, match=r"^\[M046\] a\.jsonl:3"):
         label_files(trained.model, posts.folder, tmp_path / "b", engine="ray", strict=True)
     assert not list((tmp_path / "b").glob("part-*"))
+
+
+def test_nobody_at_the_address(trained, posts, tmp_path):
+    pytest.importorskip("ray.data", reason="Ray is not installed: spacy-mner[ray]")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = "127.0.0.1:{1}".format(*free.getsockname())
+        with pytest.raises(ValueError, match=rf"\[M154\] The Ray cluster '{address}'"):
+            label_files(
+                trained.model, posts.folder, tmp_path / "job", engine="ray", address=address
+            )
 
 
 def test_ray_is_missing(trained, posts, tmp_path, monkeypatch):
