@@ -53,6 +53,10 @@ class Warnings(metaclass=_WithCodes):
 
     # Data: MW040-MW059
     MW040 = "--label {old}=...: no entity has the type '{old}'. Types that were written: {found}."
+    MW050 = (
+        "The cluster has {found:g} GPUs now, fewer than one process wants (--num-gpus): the job waits "
+        "until there are more. Give no --num-gpus and no --gpu-id to use CPUs."
+    )
 
     # Confidence: MW041-MW042
     MW041 = (
@@ -382,4 +386,32 @@ class Errors(metaclass=_WithCodes):
     M145 = (
         "There is no corpus '{name}' in the config of the pipeline. Name a section that reads the "
         "development data, such as corpora.dev, under [training.before_to_disk] corpus."
+
+    # Jobs over many files: M150-M169
+    M150 = (
+        "'{path}' holds the shards of another job. Other than there: {difference}. Choose another "
+        "folder, or start from nothing with --overwrite."
+    )
+    M151 = "'{path}' {problem}: no job writes there. Choose a new or an empty folder."
+    M152 = "Another process is at work on the job in '{path}'. Wait for it, or end it."
+    M153 = "{option} cannot be had {where}: {problem}."
+    M154 = (
+        "The Ray cluster{where} cannot be reached: {problem}. Start one with `ray start --head`, or leave "
+        "out --address to use this machine alone."
+    )
+    M155 = (
+        "A process that labels posts ended by itself, most often for want of memory ({problem}). The "
+        "shards that are done are kept: run the same command again, with fewer processes (--n-process)."
+    )
+    M156 = (
+        "'{path}' is not there on '{node}'. All nodes of a cluster must see the data, the pipeline and "
+        "the output under the same paths: put them on a file system that they share."
+    )
+    M157 = (
+        "{n} records of shards that are done already could not be used (--strict). The first: {first} "
+        "Go on without --strict, or mend the data."
+    )
+    M158 = (
+        "'{path}' is not there, although its shard was labelled. Was it deleted? Run the same command "
+        "again to make it again."
     )

@@ -4,30 +4,28 @@ import contextlib
 import json
 import sys
 from pathlib import Path
-from typing import IO, Annotated, ContextManager, Iterator, List, Optional, Sequence, Union
+from typing import IO, Annotated, ContextManager, Iterator, Optional, Sequence, Union
 
-import spacy
 import torch
-import typer
 from spacy.cli._util import import_code, setup_gpu
 from spacy.language import Language
 from tqdm import tqdm
 
-from ..errors import Errors, Warnings
-from ..extensions import set_extensions
+from ..batch.labelling import label_posts, make_attach, read_stdin
+from ..batch.pipeline import load_pipeline
+from ..batch.run import SHARD_SIZE, label_files
+from ..batch.summary import Summary
+from ..errors import Errors
 from ..images.store import FeatureStore
 from ..images.types import ImageEncoder
 from ..pipeline.image_encoder import ImageEncoderPipe
-from ..pipeline.mner import MultimodalEntityRecognizer
 from ..training.converters import Post, read_posts
 from ..training.converters.records import OnError
 from ..visualization.picture_viewer import PictureViewer
 from ..visualization.posts import MAX_POSTS, PostsPage, open_posts_page
-from ._labelling import Summary, label_posts, make_attach, read_stdin
-from ._output import atomic_text, fail_on_coded_errors
+from ._output import atomic_text, fail_on_coded_errors, write_json
+from ._predicting import check_job, is_folder, print_summary
 from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
-
-_SHOWN = 5
 
 
 @mner_cli.command("predict")
@@ -36,7 +34,10 @@ def predict_cli(
     input_path: Annotated[
         str, Arg(help="Posts: a file, folder or glob, or - for JSONL on stdin", metavar="INPUT")
     ],
-    output_path: Annotated[str, Arg(help="JSONL file, or - for stdout", metavar="OUTPUT")],
+    output_path: Annotated[
+        str,
+        Arg(help="JSONL file, - for stdout, or a folder for shards: DIR/", metavar="OUTPUT"),
+    ],
     images: Annotated[
         Optional[Path],
         Opt(
@@ -71,7 +72,41 @@ def predict_cli(
     batch_size: Annotated[
         Optional[int], Opt("--batch-size", "-b", help="Posts per batch", min=1)
     ] = None,
-    n_process: Annotated[int, Opt("--n-process", "-n", help="Processes", min=1)] = 1,
+    n_process: Annotated[
+        Optional[int],
+        Opt(
+            "--n-process",
+            "-n",
+            help="Processes. Default: 1; with ray, what the cluster holds",
+            min=1,
+        ),
+    ] = None,
+    to: Annotated[
+        Optional[str], Opt("--to", "-t", help="Format of shards: jsonl, parquet or docbin")
+    ] = None,
+    shard_size: Annotated[
+        Optional[int], Opt("--shard-size", help=f"Posts to a shard. Default: {SHARD_SIZE}", min=1)
+    ] = None,
+    engine: Annotated[
+        str, Opt("--engine", "-e", help="Where shards are labelled: local, or ray (a cluster)")
+    ] = "local",
+    address: Annotated[
+        Optional[str],
+        Opt("--address", help="Ray cluster: HOST:PORT, or auto. Default: this machine alone"),
+    ] = None,
+    num_gpus: Annotated[
+        Optional[float],
+        Opt("--num-gpus", help="GPUs of each process on a cluster; 0.5: two share one", min=0.0),
+    ] = None,
+    overwrite: Annotated[
+        bool, Opt("--overwrite", "-F", help="Label all shards again; replace those of another job")
+    ] = False,
+    strict: Annotated[
+        bool, Opt("--strict", help="Stop at the first record that cannot be used")
+    ] = False,
+    report: Annotated[
+        Optional[Path], Opt("--report", "-r", help="JSON file for the summary", dir_okay=False)
+    ] = None,
     use_gpu: GpuOption = -1,
     code_path: CodeOption = None,
 ) -> None:
@@ -81,31 +116,73 @@ def predict_cli(
     INPUT holds one post a line, such as {"id": "7", "text": "Daisy at home", "image": "daisy.jpg"};
     `tokens` may stand in place of `text`. OUTPUT gets one line a post in the same order: id, text,
     image, image_used, and entities with start, end (characters of text), label, text and score. A
-    post that cannot be read becomes {"id", "source", "error"}; it never stops the run. Posts are
-    read, labelled and written as they come, so the input may be of any length.
+    post that cannot be read becomes {"id", "source", "error"}; it stops the run only with --strict.
+    Posts are read, labelled and written as they come, so the input may be of any length.
+
+    If OUTPUT is a folder (it exists, ends with a slash, or an option is about shards), the posts are
+    written in shards, each of which is complete or absent: a run that was killed goes on where it
+    stopped when the same command is given again. docs/scale-out.md says more.
 
     --html shows each post with a small copy of its picture (from --images), its entities, the
     picture's tags if the pipeline has an image_encoder that knows any, and the weight of each
     modality. The page is one file that needs no network. With --features, --images is for the page.
     """
     import_code(code_path)
+    about_shards = {
+        "--to": to,
+        "--shard-size": shard_size,
+        "--address": address,
+        "--num-gpus": num_gpus,
+        "--overwrite": overwrite or None,
+    }
     with fail_on_coded_errors():
-        summary = predict(
-            model,
-            input_path,
-            output_path,
-            images=images,
-            features=features,
-            format=format,
-            weights=weights,
-            html=html,
-            html_posts=html_posts,
-            batch_size=batch_size,
-            n_process=n_process,
-            use_gpu=use_gpu,
-            silent=False,
-        )
-    _print_summary(summary)
+        if (
+            is_folder(output_path)
+            or engine != "local"
+            or any(v is not None for v in about_shards.values())
+        ):
+            check_job(input_path, output_path, html, engine, about_shards)
+            summary = label_files(
+                model,
+                input_path,
+                output_path,
+                format=format,
+                to=to or "jsonl",
+                shard_size=shard_size or SHARD_SIZE,
+                images=images,
+                features=features,
+                weights=weights,
+                batch_size=batch_size,
+                engine=engine,
+                workers=n_process,
+                use_gpu=use_gpu,
+                num_gpus=num_gpus,
+                address=address,
+                strict=strict,
+                overwrite=overwrite,
+                code=code_path,
+                silent=False,
+            )
+        else:
+            summary = predict(
+                model,
+                input_path,
+                output_path,
+                images=images,
+                features=features,
+                format=format,
+                weights=weights,
+                html=html,
+                html_posts=html_posts,
+                batch_size=batch_size,
+                n_process=n_process or 1,
+                strict=strict,
+                use_gpu=use_gpu,
+                silent=False,
+            )
+    if report is not None:
+        write_json(report, summary.to_dict())
+    print_summary(summary)
 
 
 def predict(
@@ -121,10 +198,11 @@ def predict(
     html_posts: int = MAX_POSTS,
     batch_size: Optional[int] = None,
     n_process: int = 1,
+    strict: bool = False,
     use_gpu: int = -1,
     silent: bool = True,
 ) -> Summary:
-    """Label the posts of a file and write them as JSONL.
+    """Label the posts of a file and write them as JSONL. For a folder of shards: `label_files`.
 
     model (str): Name or path of the pipeline.
     input_path (Union[str, Path]): What `read_posts` takes, or "-" for JSONL on stdin.
@@ -137,22 +215,22 @@ def predict(
     html_posts (int): Posts that the page shows at most; the others are counted.
     batch_size (Optional[int]): Posts per batch. Defaults to the pipeline's.
     n_process (int): Processes.
+    strict (bool): Stop at the first record that cannot be used.
     use_gpu (int): GPU id, or -1 for the CPU.
     silent (bool): Show no progress bar.
     RETURNS (Summary): What was read and found.
     RAISES (ValueError): M064 or M065 if the pipeline lacks the component that an option needs, M066
         if both outputs are the same file.
+    RAISES (RecordError): A record cannot be used, and it is strict.
     """
     setup_gpu(use_gpu, silent=True)  # what it prints would end up between the records on stdout
     if html is not None and html.resolve() == Path(output_path).resolve():
         raise ValueError(Errors.M066.format(path=html))
-    set_extensions()
-    nlp = spacy.load(model)
     # Beside vectors from a store, the files may be there for the page alone.
-    for_page = html is not None and features is not None
-    if images is not None and not for_page and not _has_factory(nlp, "image_encoder"):
-        raise ValueError(Errors.M064.format(model=model, pipes=", ".join(nlp.pipe_names)))
-    keep_weights = _store_weights(nlp, model, weights, html is not None)
+    encoded = None if html is not None and features is not None else images
+    nlp, keep_weights = load_pipeline(
+        model, images=encoded, weights=weights, for_page=html is not None
+    )
     if n_process > 1:
         # A forked process waits for ever for the threads of its parent's torch.
         torch.set_num_threads(1)
@@ -165,7 +243,9 @@ def predict(
     summary = Summary()
     store = None if features is None else FeatureStore.open(features)
     attach = make_attach(store, images, summary)
-    records = label_posts(nlp, read, attach, summary, batch_size=batch_size, n_process=n_process)
+    records = label_posts(
+        nlp, read, attach, summary, batch_size=batch_size, n_process=n_process, strict=strict
+    )
     facts = [f"pipeline {model}", f"posts from {input_path}"]
     with (
         _open_page(html, nlp, images, facts, html_posts) as page,
@@ -209,43 +289,3 @@ def _open_output(path: Union[str, Path]) -> Iterator[IO[str]]:
     else:
         with atomic_text(Path(path)) as stream:
             yield stream
-
-
-def _has_factory(nlp: Language, factory: str) -> bool:
-    return any(nlp.get_pipe_meta(name).factory == factory for name in nlp.pipe_names)
-
-
-def _store_weights(nlp: Language, model: str, asked: bool, for_page: bool) -> bool:
-    """Let the pipeline keep the weights where they are wanted.
-
-    RETURNS (bool): Whether they belong into the records: asked for here or in the pipeline's config.
-    """
-    pipes = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, MultimodalEntityRecognizer)]
-    if asked and not pipes:
-        raise ValueError(Errors.M065.format(model=model, pipes=", ".join(nlp.pipe_names)))
-    kept = asked or any(pipe.store_weights for pipe in pipes)
-    if asked or for_page:
-        for pipe in pipes:
-            pipe.store_weights = True
-    return kept
-
-
-def _print_summary(summary: Summary) -> None:
-    """On stderr: stdout may carry the records."""
-    report = summary.report
-    lines: List[str] = [
-        f"{summary.posts:,} posts labelled, {summary.with_picture:,} with their picture: "
-        f"{summary.entities:,} entities"
-    ]
-    if summary.unused_pictures:
-        lines.append(Warnings.MW060.format(n=summary.unused_pictures))
-    for cases, what in (
-        (report.lost_pictures, "pictures were not found"),
-        (report.broken_pictures, "vectors are zero or not finite: taken as no picture"),
-        (report.bad, "records could not be used"),
-    ):
-        if cases.count:
-            lines.append(f"{cases.count:,} {what}:")
-            lines += [f"  {name}" for name in cases.named[:_SHOWN]]
-    for line in lines:
-        typer.echo(line.encode("utf8", errors="backslashreplace"), err=True)

@@ -7,8 +7,9 @@ from spacy.cli._util import app
 from typer.testing import CliRunner
 
 import spacy_mner.cli  # noqa: F401 (attaches the commands)
-from spacy_mner.cli import _labelling
-from spacy_mner.cli._labelling import Summary, label_posts
+from spacy_mner.batch import labelling
+from spacy_mner.batch.labelling import label_posts
+from spacy_mner.batch.summary import Summary
 from spacy_mner.cli.predict import predict
 from spacy_mner.training.converters import Post, read_posts
 
@@ -127,7 +128,7 @@ def test_several_processes_give_the_same(trained, tmp_path):
 
 
 def test_words_are_forgotten_in_a_long_stream(trained, monkeypatch):
-    monkeypatch.setattr(_labelling, "POSTS_PER_ZONE", 5)
+    monkeypatch.setattr(labelling, "POSTS_PER_ZONE", 5)
     nlp = spacy.load(trained.model)
     posts = [Post(source=f"x:{i}", id=str(i), text=f"Daisy word{i}") for i in range(23)]
     records = label_posts(nlp, lambda on_error: iter(posts), lambda doc, post: None, Summary())

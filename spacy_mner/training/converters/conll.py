@@ -2,9 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import Iterator, List, Optional
+from typing import Iterator, List, Optional, Tuple
 
 from .lines import read_lines
+from .parts import WHOLE, FilePart, Mark
 from .records import OnError, Post, RecordError, check_post
 
 _HEADER = "IMGID:"
@@ -12,7 +13,7 @@ _HEADER = "IMGID:"
 _BLANKS = re.compile(r"[ \t]+")
 
 
-def read_conll(path: Path, on_error: OnError) -> Iterator[Post]:
+def read_conll(path: Path, on_error: OnError, part: FilePart = WHOLE) -> Iterator[Post]:
     """Read the posts of a CoNLL file, one at a time.
 
     The id after `IMGID:` names the picture as well. A post without that line has no picture. Lines
@@ -22,17 +23,18 @@ def read_conll(path: Path, on_error: OnError) -> Iterator[Post]:
     path (Path): A UTF-8 file; Windows line ends, a byte order mark and a missing last blank line
         are no problem.
     on_error (OnError): Called with each post that cannot be read.
+    part (FilePart): What is read of the file.
     YIELDS (Post): The posts, with `tokens` and `tags`.
     """
+    name = part.name or path.name
     post: Optional[_Draft] = None
-    for number, line in read_lines(path):
-        source = f"{path.name}:{number}"
+    for _, number, line in read_lines(path, part):
+        source = f"{name}:{number}"
         if isinstance(line, RecordError):
             post = post or _Draft(source)
             post.error = post.error or line
             continue
-        blank = not line.strip(" \t")
-        header = line.startswith(_HEADER) and "\t" not in line
+        blank, header = _kind(line)
         if (blank or header) and post is not None:
             yield from post.finish(on_error)
             post = None
@@ -43,6 +45,26 @@ def read_conll(path: Path, on_error: OnError) -> Iterator[Post]:
             post.add(line, source)
     if post is not None:
         yield from post.finish(on_error)
+
+
+def mark_conll(path: Path) -> Iterator[Mark]:
+    """Tell where each post begins, and where the file ends.
+
+    path (Path): The file.
+    YIELDS (Mark): In order; bytes and lines.
+    """
+    number, inside = 0, False
+    for position, number, line in read_lines(path):
+        blank, header = (False, False) if isinstance(line, RecordError) else _kind(line)
+        if header or not (blank or inside):
+            yield Mark(position, number)
+        inside = not blank
+    yield Mark(path.stat().st_size, number + 1)
+
+
+def _kind(line: str) -> Tuple[bool, bool]:
+    """RETURNS (Tuple[bool, bool]): Whether the line is blank, and whether it is a header."""
+    return not line.strip(" \t"), line.startswith(_HEADER) and "\t" not in line
 
 
 class _Draft:

@@ -5,16 +5,24 @@ from pathlib import Path
 from typing import Callable, Dict, Iterator, List, NoReturn, Optional, Union
 
 from ...errors import Errors
-from .conll import read_conll
-from .jsonl import read_jsonl
+from .conll import mark_conll, read_conll
+from .jsonl import mark_jsonl, read_jsonl
+from .parts import WHOLE, FilePart, Mark
 from .records import OnError, Post, RecordError
-from .table import read_csv, read_parquet
+from .table import mark_csv, mark_parquet, read_csv, read_parquet
 
-READERS: Dict[str, Callable[[Path, OnError], Iterator[Post]]] = {
+READERS: Dict[str, Callable[[Path, OnError, FilePart], Iterator[Post]]] = {
     "conll": read_conll,
     "jsonl": read_jsonl,
     "csv": read_csv,
     "parquet": read_parquet,
+}
+# Where a reader may start and stop.
+MARKERS: Dict[str, Callable[[Path], Iterator[Mark]]] = {
+    "conll": mark_conll,
+    "jsonl": mark_jsonl,
+    "csv": mark_csv,
+    "parquet": mark_parquet,
 }
 SUFFIXES = {
     ".conll": "conll",
@@ -45,13 +53,22 @@ def read_posts(
     RAISES (RecordError): A record cannot be used, and on_error is not given.
     RAISES (ValueError): A file as a whole cannot be read.
     """
+    check_format(format)
+    for file_path in find_files(path, format):
+        found = detect_format(file_path) if format == "auto" else format
+        yield from READERS[found](file_path, on_error or _raise, WHOLE)
+
+
+def check_format(format: str) -> None:
+    """Refuse the name of a format that is none.
+
+    format (str): A key of READERS, or "auto".
+    RAISES (ValueError): M006.
+    """
     if format not in FORMATS:
         raise ValueError(
             Errors.M006.format(value=format, setting="format", options=", ".join(FORMATS))
         )
-    for file_path in find_files(path, format):
-        found = detect_format(file_path) if format == "auto" else format
-        yield from READERS[found](file_path, on_error or _raise)
 
 
 def find_files(path: Union[str, Path], format: str = "auto") -> List[Path]:

@@ -58,8 +58,11 @@ class RecordError(ValueError):
 
     code (str): Name of the message in `Errors`.
     source (str): Where the record stands, "file:line".
+    id (Optional[str]): The post's name, where it could be read.
     **values: What the message says about it.
     """
+
+    id: Optional[str] = None
 
     def __init__(self, code: str, source: str, **values: Any) -> None:
         super().__init__(getattr(Errors, code).format(source=source, **values))

@@ -5,12 +5,14 @@ import csv
 import json
 import re
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Union
+from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Tuple, Union
 
 from ...errors import Errors
 from .fields import SPANS, TAGS, TOKENS, post_from_fields
-from .lines import check_encoding
+from .lines import BOM, check_encoding
+from .parts import WHOLE, FilePart, Mark
 from .records import OnError, Post, RecordError
 
 _LISTS = (*TOKENS, *TAGS)
@@ -18,7 +20,7 @@ _BLANKS = re.compile(r"[ \t\r\n]+")
 _BATCH_SIZE = 1024
 
 
-def read_csv(path: Path, on_error: OnError) -> Iterator[Post]:
+def read_csv(path: Path, on_error: OnError, part: FilePart = WHOLE) -> Iterator[Post]:
     """Read the posts of a CSV file with a header line, one at a time.
 
     Lists are JSON (or Python's way of writing a list, which pandas leaves in CSV files); tokens and
@@ -26,47 +28,119 @@ def read_csv(path: Path, on_error: OnError) -> Iterator[Post]:
 
     path (Path): A UTF-8 file; separated by tabs or semicolons if its header is.
     on_error (OnError): Called with each row that cannot be read.
+    part (FilePart): What is read of the file.
     YIELDS (Post): The posts.
     RAISES (ValueError): The file has no header, or is UTF-16.
     """
-    with path.open("rb") as raw:
-        check_encoding(path, raw.read(2))
-    # A long post of quoted JSON can pass csv's limit of 128 KiB a cell.
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    # Bytes that are not UTF-8 come through as surrogates, which the check of the post refuses: the
-    # row is reported, and the rows after it are read.
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file_:
-        delimiter = _delimiter(file_.readline())
-        file_.seek(0)
-        reader = csv.DictReader(file_, delimiter=delimiter)
-        if not reader.fieldnames:
-            raise ValueError(
-                Errors.M051.format(path=path, format="CSV", problem="it has no header")
-            )
+    with path.open("rb") as file_:
+        header, delimiter, lines = _open_table(path, file_)
+        if part.start:
+            lines = _Lines(file_, part.start, part.stop, part.line)
+        rows = csv.reader(lines, delimiter=delimiter)
         while True:
-            source = f"{path.name}:{reader.line_num + 1}"
+            source = f"{part.name or path.name}:{lines.number}"
             try:
-                row = next(reader, None)
+                row = next(rows, None)
                 if row is None:
                     return
-                yield post_from_fields(_cells(row, source), source)
+                if row:
+                    yield post_from_fields(_cells(header, row, source), source)
             except csv.Error as err:
                 on_error(RecordError("M046", source, problem=f"not a row of the table, {err}"))
             except RecordError as err:
                 on_error(err)
 
 
+def mark_csv(path: Path) -> Iterator[Mark]:
+    """Tell where each row begins, and where the file ends.
+
+    path (Path): The file.
+    YIELDS (Mark): In order; bytes and lines. Rows that cannot be read count as well.
+    RAISES (ValueError): The file has no header, or is UTF-16.
+    """
+    with path.open("rb") as file_:
+        _, delimiter, lines = _open_table(path, file_)
+        rows = csv.reader(lines, delimiter=delimiter)
+        row: Optional[List[str]] = []
+        while row is not None:
+            mark = Mark(lines.position, lines.number)
+            try:
+                row = next(rows, None)
+            except csv.Error:
+                row = [""]
+            if row:
+                yield mark
+        yield mark
+
+
+def _open_table(path: Path, file_: BinaryIO) -> Tuple[List[str], str, "_Lines"]:
+    """RETURNS (Tuple[List[str], str, _Lines]): The header, the delimiter, and the lines after it."""
+    check_encoding(path, file_.read(2))
+    # A long post of quoted JSON can pass csv's limit of 128 KiB a cell.
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    delimiter = _delimiter(next(_Lines(file_), ""))
+    lines = _Lines(file_)
+    header = next(csv.reader(lines, delimiter=delimiter), None)
+    if not header:
+        raise ValueError(Errors.M051.format(path=path, format="CSV", problem="it has no header"))
+    return header, delimiter, lines
+
+
+class _Lines:
+    """The lines of a table with their ends, for csv, which takes one at a time.
+
+    Bytes that are not UTF-8 come through as surrogates, which the check of the post refuses: the row
+    is reported, and the rows after it are read.
+
+    file_ (BinaryIO): The file.
+    start (int): Position of the first line.
+    stop (Optional[int]): Position behind the last one; None: the file's end.
+    number (int): The first line's.
+    """
+
+    def __init__(
+        self, file_: BinaryIO, start: int = 0, stop: Optional[int] = None, number: int = 1
+    ) -> None:
+        file_.seek(start)
+        self._file = file_
+        self._stop = stop
+        self._waiting: List[bytes] = []
+        self.position = start
+        self.number = number
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        if self._stop is not None and self.position >= self._stop:
+            raise StopIteration
+        if not self._waiting:
+            # Of bytes, it splits at CR, LF and CRLF only.
+            self._waiting = self._file.readline().splitlines(keepends=True)[::-1]
+            if not self._waiting:
+                raise StopIteration
+        line = self._waiting.pop()
+        if self.position == 0 and line.startswith(BOM):
+            self.position = len(BOM)
+            line = line.removeprefix(BOM)
+        self.position += len(line)
+        self.number += 1
+        return line.decode("utf8", errors="surrogateescape")
+
+
 def _delimiter(header: str) -> str:
     return max(",\t;", key=header.count)
 
 
-def _cells(row: Dict[Any, Any], source: str) -> Dict[str, Any]:
-    if None in row:  # csv's key for the cells beyond the header
-        problem = f"{len(row[None])} more cells than the header has columns"
+def _cells(header: List[str], row: List[str], source: str) -> Dict[str, Any]:
+    if len(row) > len(header):
+        problem = f"{len(row) - len(header)} more cells than the header has columns"
         raise RecordError("M046", source, problem=problem)
-    if None in row.values():
+    if len(row) < len(header):
         raise RecordError("M046", source, problem="fewer cells than the header has columns")
-    fields: Dict[str, Any] = {name.strip(): cell for name, cell in row.items() if cell}
+    fields: Dict[str, Any] = {
+        name.strip(): cell for name, cell in zip(header, row, strict=True) if cell
+    }
     for name in _LISTS:
         if name in fields:
             fields[name] = _list(fields[name])
@@ -103,7 +177,7 @@ def _literal(cell: str) -> Optional[List[Any]]:
     return None
 
 
-def read_parquet(path: Path, on_error: OnError) -> Iterator[Post]:
+def read_parquet(path: Path, on_error: OnError, part: FilePart = WHOLE) -> Iterator[Post]:
     """Read the posts of a Parquet file, a batch of rows at a time.
 
     Tags that are numbers are named by the file's own metadata, where a Hugging Face data set left
@@ -111,10 +185,42 @@ def read_parquet(path: Path, on_error: OnError) -> Iterator[Post]:
 
     path (Path): The file.
     on_error (OnError): Called with each row that cannot be read.
+    part (FilePart): What is read of the file.
     YIELDS (Post): The posts.
     RAISES (ImportError): pyarrow is missing.
     RAISES (ValueError): The file is not Parquet.
     """
+    with _open_parquet(path) as file_:
+        names = _class_labels(file_.schema_arrow.metadata)
+        groups, number = _row_groups(file_.metadata, part)
+        for batch in file_.iter_batches(batch_size=_BATCH_SIZE, row_groups=groups):
+            # Rows of the first and the last group may belong to other parts.
+            skipped = max(0, part.start - number)
+            stop = len(batch) if part.stop is None else part.stop - number
+            rows = batch[skipped : max(skipped, stop)].to_pylist()
+            for i, row in enumerate(rows, start=number + skipped + 1):
+                source = f"{part.name or path.name}:{i}"
+                try:
+                    yield post_from_fields(_row(row, names), source)
+                except RecordError as err:
+                    on_error(err)
+            number += len(batch)
+            if part.stop is not None and number >= part.stop:
+                return
+
+
+def mark_parquet(path: Path) -> Iterator[Mark]:
+    """Tell where each row begins, and where the file ends.
+
+    path (Path): The file, of which only the metadata is read.
+    YIELDS (Mark): In order; rows.
+    """
+    with _open_parquet(path) as file_:
+        yield from (Mark(i, i + 1) for i in range(file_.metadata.num_rows + 1))
+
+
+@contextmanager
+def _open_parquet(path: Path) -> Iterator[Any]:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -122,18 +228,23 @@ def read_parquet(path: Path, on_error: OnError) -> Iterator[Post]:
         raise ImportError(Errors.M059) from None
     try:
         with pyarrow.parquet.ParquetFile(path) as file_:
-            names = _class_labels(file_.schema_arrow.metadata)
-            number = 0
-            for batch in file_.iter_batches(batch_size=_BATCH_SIZE):
-                for row in batch.to_pylist():
-                    number += 1
-                    source = f"{path.name}:{number}"
-                    try:
-                        yield post_from_fields(_row(row, names), source)
-                    except RecordError as err:
-                        on_error(err)
+            yield file_
     except pyarrow.ArrowException as err:
         raise ValueError(Errors.M051.format(path=path, format="Parquet", problem=err)) from None
+
+
+def _row_groups(metadata: Any, part: FilePart) -> Tuple[List[int], int]:
+    """RETURNS (Tuple[List[int], int]): The groups that hold rows of the part; the first's first row."""
+    groups: List[int] = []
+    first = start = 0
+    for group in range(metadata.num_row_groups):
+        end = start + metadata.row_group(group).num_rows
+        if end > part.start and (part.stop is None or start < part.stop):
+            if not groups:
+                first = start
+            groups.append(group)
+        start = end
+    return groups, first
 
 
 def _row(row: Dict[str, Any], names: Dict[str, List[str]]) -> Dict[str, Any]:

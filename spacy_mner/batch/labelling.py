@@ -4,19 +4,20 @@ import contextlib
 import json
 import sys
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Deque, Dict, Iterator, Optional, Union
+from typing import Any, Callable, Deque, Dict, Iterator, NamedTuple, Optional, Union
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..images.store import FeatureStore
-from ..training.converters import Post, RecordError, Report, post_to_doc
+from ..training.converters import Post, RecordError, post_to_doc
 from ..training.converters.fields import post_from_fields
 from ..training.converters.pictures import attach_features, attach_files
 from ..training.converters.records import OnError
+from .summary import Summary
 
 # Words met for the first time are forgotten after so many posts, or a stream would fill the memory.
 POSTS_PER_ZONE = 10_000
@@ -25,22 +26,11 @@ Reader = Callable[[OnError], Iterator[Post]]
 Record = Dict[str, Any]
 
 
-@dataclass
-class Summary:
-    """What a run of `predict` did.
+class Labelled(NamedTuple):
+    """A post and the Doc with its entities."""
 
-    posts (int): Posts labelled.
-    entities (int): Entities found.
-    with_picture (int): Posts whose picture was used.
-    unused_pictures (int): Posts that name a picture where no source of pictures was given.
-    report (Report): Records that could not be used, pictures that were not found or are broken.
-    """
-
-    posts: int = 0
-    entities: int = 0
-    with_picture: int = 0
-    unused_pictures: int = 0
-    report: Report = field(default_factory=Report)
+    post: Post
+    doc: Doc
 
 
 def label_posts(
@@ -51,6 +41,7 @@ def label_posts(
     *,
     batch_size: Optional[int] = None,
     n_process: int = 1,
+    strict: bool = False,
 ) -> Iterator[Record]:
     """Label a stream of posts; memory does not grow with it.
 
@@ -60,14 +51,39 @@ def label_posts(
     summary (Summary): Counts what happens.
     batch_size (Optional[int]): Posts per batch.
     n_process (int): Processes.
+    strict (bool): Raise the first record that cannot be used.
     YIELDS (Record): One JSON object a post or bad record, in the order of the input.
     """
-    # The pipeline reads ahead: what has been read and not been written waits here, in order.
-    waiting: Deque[Union[Post, Record]] = deque()
+    labelled = label_docs(
+        nlp, read, attach, summary, batch_size=batch_size, n_process=n_process, strict=strict
+    )
+    for item in labelled:
+        yield describe(*item) if isinstance(item, Labelled) else describe_error(item)
 
-    def reject(error: RecordError, id_: Optional[str] = None) -> None:
+
+def label_docs(
+    nlp: Language,
+    read: Reader,
+    attach: Callable[[Doc, Post], None],
+    summary: Summary,
+    *,
+    batch_size: Optional[int] = None,
+    n_process: int = 1,
+    strict: bool = False,
+) -> Iterator[Union[Labelled, RecordError]]:
+    """The same as `label_posts`, with the docs themselves.
+
+    YIELDS (Union[Labelled, RecordError]): A post or a bad record. A doc is of use until the next one
+        is asked for: then the words that it is made of may be forgotten.
+    """
+    # The pipeline reads ahead: what has been read and not been written waits here, in order.
+    waiting: Deque[Union[Post, RecordError]] = deque()
+
+    def reject(error: RecordError) -> None:
+        if strict:
+            raise error
         summary.report.add_bad(error)
-        waiting.append({"id": id_, "source": error.source, "error": str(error)})
+        waiting.append(error)
 
     def make_docs() -> Iterator[Doc]:
         for post in read(reject):
@@ -75,7 +91,8 @@ def label_posts(
                 # Entities that stand in the input would count as given, and be kept.
                 doc = post_to_doc(nlp, replace(post, tags=None, spans=None))
             except RecordError as error:
-                reject(error, post.id)
+                error.id = post.id
+                reject(error)
                 continue
             attach(doc, post)
             waiting.append(post)
@@ -91,14 +108,14 @@ def label_posts(
             part = islice(docs, POSTS_PER_ZONE) if n_process == 1 else docs
             for doc in nlp.pipe(part, batch_size=batch_size, n_process=n_process):
                 done = n_process > 1
-                while isinstance(item := waiting.popleft(), dict):
+                while isinstance(item := waiting.popleft(), RecordError):
                     yield item
                 summary.posts += 1
                 summary.entities += len(doc.ents)
                 summary.with_picture += doc._.image_vec is not None
-                yield _describe(doc, item)
+                yield Labelled(item, doc)
     # Only bad records can be left.
-    yield from (item for item in waiting if isinstance(item, dict))
+    yield from (item for item in waiting if isinstance(item, RecordError))
 
 
 def make_attach(
@@ -140,7 +157,18 @@ def read_stdin(on_error: OnError) -> Iterator[Post]:
             on_error(RecordError("M046", source, problem=str(error)))
 
 
-def _describe(doc: Doc, post: Post) -> Record:
+def describe_error(error: RecordError) -> Record:
+    """error (RecordError): Why a record could not be used. RETURNS (Record): The same as JSON."""
+    return {"id": error.id, "source": error.source, "error": str(error)}
+
+
+def describe(post: Post, doc: Doc) -> Record:
+    """Say what was found in a post.
+
+    post (Post): The post.
+    doc (Doc): The same with its entities.
+    RETURNS (Record): JSON values.
+    """
     record: Record = {"id": post.id, "text": doc.text}
     if post.tokens is not None:
         record["tokens"] = post.tokens

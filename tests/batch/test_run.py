@@ -1,0 +1,202 @@
+"""A job's output: formats, other jobs, bad records, and what makes it differ."""
+
+import json
+import os
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+
+from spacy_mner.batch import worker
+from spacy_mner.batch.run import label_files
+from spacy_mner.cli.predict import predict
+from spacy_mner.training.converters import RecordError, read_posts
+
+from .util import contents, records
+
+
+def test_the_records_are_those_of_predict(trained, posts, tmp_path):
+    summary = label_files(
+        trained.model, posts.folder, tmp_path / "job", features=trained.store, shard_size=6
+    )
+    other = predict(trained.model, posts.folder, tmp_path / "one.jsonl", features=trained.store)
+    found = records(tmp_path / "job")
+    lines = (tmp_path / "one.jsonl").read_text(encoding="utf8").splitlines()
+    assert [{k: v for k, v in r.items() if k != "source" or "error" in r} for r in found] == [
+        json.loads(line) for line in lines
+    ]
+    assert found[0]["source"] == "a.jsonl:1"
+    assert summary == other
+    assert (summary.posts, summary.report.bad.count) == (posts.n, posts.n_bad)
+    assert summary.entities > 3
+    written = json.loads((tmp_path / "job/_job/summary.json").read_text(encoding="utf8"))
+    assert written == summary.to_dict()
+    assert "a.jsonl:3" in written["bad"]["named"][0]
+
+
+def test_parquet(trained, posts, tmp_path):
+    pytest.importorskip("pyarrow.parquet")
+    for to in ("jsonl", "parquet"):
+        label_files(
+            trained.model, posts.folder, tmp_path / to,
+            to=to, features=trained.store, weights=True, shard_size=10,
+        )  # fmt: skip
+    from pyarrow.parquet import read_table
+
+    rows = read_table(tmp_path / "parquet").to_pylist()  # as a folder: _job is left out
+    expected = records(tmp_path / "jsonl")
+    for row, record in zip(rows, expected, strict=True):
+        image = record.get("image")
+        assert row == {**dict.fromkeys(row), **record, "image": [image] if image else None}
+    # What was written can be read again.
+    found = list(read_posts(tmp_path / "parquet", on_error=lambda error: None))
+    assert [post.id for post in found] == [f"p{i}" for i in range(posts.n)]
+    assert any(post.spans for post in found)
+
+
+def test_docbin(trained, posts, tmp_path):
+    for to in ("jsonl", "docbin"):
+        label_files(
+            trained.model, posts.folder, tmp_path / to,
+            to=to, features=trained.store, shard_size=10,
+        )  # fmt: skip
+    nlp = spacy.load(trained.model)
+    docs = [
+        doc
+        for path in sorted((tmp_path / "docbin").glob("*.spacy"))
+        for doc in DocBin().from_disk(path).get_docs(nlp.vocab)
+    ]
+    expected = [record for record in records(tmp_path / "jsonl") if "error" not in record]
+    for doc, record in zip(docs, expected, strict=True):
+        for key in ("id", "source", "image_used"):
+            assert doc.user_data[key] == record[key]
+        assert doc.text == record["text"]
+        ents = [(e.start_char, e.end_char, e.label_, round(e._.score, 4)) for e in doc.ents]
+        names = ("start", "end", "label", "score")
+        assert ents == [tuple(e[name] for name in names) for e in record["entities"]]
+        assert doc._.image_vec is None
+    assert any(doc.ents for doc in docs)
+
+
+def test_processes_do_not_change_the_output(trained, posts, tmp_path):
+    for name, workers in (("one", 1), ("two", 2)):
+        label_files(
+            trained.model, posts.folder, tmp_path / name,
+            features=trained.store, shard_size=4, workers=workers,
+        )  # fmt: skip
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_a_shard_does_not_depend_on_those_before_it(trained, posts, tmp_path):
+    """Word forms that a shard before it has computed would round otherwise."""
+    settings = worker.WorkerSettings(
+        str(trained.model), str(tmp_path / "a"), features=trained.store
+    )
+    label_files(trained.model, posts.folder, tmp_path / "a", features=trained.store, shard_size=4)
+    shards = [
+        worker.Shard.from_json(line)
+        for line in (tmp_path / "a/_job/shards.jsonl").read_text(encoding="utf8").splitlines()
+    ]
+    label = worker.Worker(settings)
+    before = contents(tmp_path / "a")
+    for shard in reversed(shards):
+        label.folder._mark(shard.number).unlink()
+        label.folder.output_path(shard.number).unlink()
+        caches = [pipe.model.shims[0]._model.cache for _, pipe in label.nlp.pipeline]
+        label.run(shard)
+        forms = set(caches[0]._slots)
+        # Only this shard's forms are known: at most five words a post.
+        assert 0 < len(forms) <= 5 * shard.n
+    assert contents(tmp_path / "a") == before
+
+
+def test_done_shards_are_not_labelled_again(trained, posts, tmp_path):
+    job = tmp_path / "job"
+    label_files(trained.model, posts.folder, job, shard_size=6)
+    before = contents(job)
+    times = {path: path.stat().st_mtime_ns for path in job.glob("part-*")}
+    (job / "part-000001.jsonl").unlink()
+    (job / "_job/done/000003.json").unlink()
+    (job / ".part-000003.jsonl.x.tmp").write_bytes(b"half of a sha")
+    label_files(trained.model, posts.folder, job, shard_size=6)
+    assert contents(job) == before
+    changed = {path.name for path, time in times.items() if path.stat().st_mtime_ns != time}
+    assert changed == {"part-000001.jsonl", "part-000003.jsonl"}
+
+
+def test_another_job_is_refused(trained, posts, tmp_path):
+    job = tmp_path / "job"
+    source = tmp_path / "posts.jsonl"
+    source.write_text('{"text": "my Rose today"}\n' * 5, encoding="utf8")
+    label_files(trained.model, source, job, shard_size=2)
+    before = contents(job)
+    changes = {
+        "features": {"features": trained.store},
+        "modality weights": {"weights": True},
+        "posts to a shard": {"shard_size": 3},
+        "format of the output": {"to": "docbin"},
+        "pictures": {"images": tmp_path},
+    }
+    for difference, change in changes.items():
+        with pytest.raises(ValueError, match=rf"\[M150\].*there: {difference}\."):
+            label_files(trained.model, source, job, **{"shard_size": 2, **change})
+    with pytest.raises(ValueError, match=r"\[M150\].*there: pipeline\."):
+        label_files(trained.blank, source, job, shard_size=2)
+    with source.open("a", encoding="utf8") as stream:
+        stream.write('{"text": "more"}\n')
+    with pytest.raises(ValueError, match=r"\[M150\].*there: posts\."):
+        label_files(trained.model, source, job, shard_size=2)
+    assert contents(job) == before
+    (job / "note.txt").write_text("mine", encoding="utf8")
+    summary = label_files(trained.model, source, job, to="docbin", shard_size=6, overwrite=True)
+    assert summary.posts == 6
+    names = sorted(path.name for path in job.iterdir())
+    assert names == ["_job", "note.txt", "part-000000.spacy"]
+
+
+def test_a_mistaken_command_leaves_nothing_to_delete(trained, posts, tmp_path):
+    with pytest.raises(ValueError, match=r"\[M064\]"):
+        label_files(trained.model, posts.folder, tmp_path / "job", images=tmp_path)
+    label_files(trained.model, posts.folder, tmp_path / "job", shard_size=6)
+    label_files(trained.model, posts.folder, tmp_path / "other", shard_size=6)
+    assert contents(tmp_path / "job") == contents(tmp_path / "other")
+
+
+def test_folders_of_others_are_left_alone(trained, posts, tmp_path):
+    (tmp_path / "note.txt").write_text("mine", encoding="utf8")
+    for path in (tmp_path, tmp_path / "note.txt"):
+        with pytest.raises(ValueError, match=r"\[M151\]"):
+            label_files(trained.model, posts.folder, path, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
+
+
+def test_one_run_at_a_time(trained, posts, tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    (tmp_path / "job/_job").mkdir(parents=True)
+    handle = os.open(tmp_path / "job/_job", os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(ValueError, match=r"\[M152\]"):
+            label_files(trained.model, posts.folder, tmp_path / "job")
+    finally:
+        os.close(handle)
+    assert label_files(trained.model, posts.folder, tmp_path / "job").posts == posts.n
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_strict(trained, posts, tmp_path, workers):
+    kind = RecordError if workers == 1 else ValueError
+    arguments = {"shard_size": 3, "workers": workers}
+    with pytest.raises(kind, match=r"\[M04[56]\] \w\.jsonl:3"):
+        label_files(trained.model, posts.folder, tmp_path / "a", strict=True, **arguments)
+    assert not (tmp_path / "a/part-000000.jsonl").exists()
+    label_files(trained.model, posts.folder, tmp_path / "a", **arguments)
+    with pytest.raises(ValueError, match=r"\[M157\] 3 records"):
+        label_files(trained.model, posts.folder, tmp_path / "a", strict=True, **arguments)
+
+
+def test_no_posts(trained, tmp_path):
+    (tmp_path / "none.jsonl").write_bytes(b"\n")
+    summary = label_files(trained.model, tmp_path / "none.jsonl", tmp_path / "job")
+    assert summary.posts == 0
+    assert not list((tmp_path / "job").glob("part-*"))
