@@ -386,6 +386,7 @@ class Errors(metaclass=_WithCodes):
     M145 = (
         "There is no corpus '{name}' in the config of the pipeline. Name a section that reads the "
         "development data, such as corpora.dev, under [training.before_to_disk] corpus."
+    )
 
     # Jobs over many files: M150-M169
     M150 = (
