@@ -81,3 +81,14 @@ def make_transformer_nlp(
         egs = make_examples(nlp)
         nlp.initialize(lambda: egs)
     return nlp
+
+
+def own_layer(folder: Path, *, window: int = 12, stride: int = 8) -> Dict[str, Any]:
+    """The encoder as a layer of the tagger: no component `transformer`, nothing shared."""
+    return {
+        **transformer_config(folder, window=window, stride=stride)["model"],
+        "@architectures": "spacy-transformers.Tok2VecTransformer.v3",
+        "tokenizer_config": {"use_fast": True},
+        "pooling": {"@layers": "reduce_mean.v1"},
+        "grad_factor": 1.0,
+    }

@@ -8,7 +8,7 @@ from .builders import save_encoder
 
 
 @pytest.fixture(scope="session")
-def encoder(tmp_path_factory):
+def encoder_dir(tmp_path_factory):
     """Folder of the tiny encoder."""
     with warnings.catch_warnings():
         # Raised while the packages are imported; nothing of ours.

@@ -21,8 +21,8 @@ def context_of(nlp, doc):
     return vectors, weights.numpy() > 0
 
 
-def test_learns_and_teaches_the_encoder(encoder):
-    nlp = make_transformer_nlp(encoder)
+def test_learns_and_teaches_the_encoder(encoder_dir):
+    nlp = make_transformer_nlp(encoder_dir)
     trf = nlp.get_pipe("transformer").model.transformer
     before = {k: v.clone() for k, v in trf.named_parameters()}
     losses = train(nlp, make_examples(nlp), steps=60)
@@ -34,19 +34,19 @@ def test_learns_and_teaches_the_encoder(encoder):
     assert get_tagger(nlp.get_pipe("mner").model).modality_names[-1] == "context"
 
 
-def test_context_alone(encoder):
+def test_context_alone(encoder_dir):
     """Neither words nor characters nor pictures."""
     nlp = make_transformer_nlp(
-        encoder, model={"modalities": {"word": None, "char": None, "image": None}, "post_dropout": None}
+        encoder_dir, model={"modalities": {"word": None, "char": None, "image": None}, "post_dropout": None}
     )
     assert get_tagger(nlp.get_pipe("mner").model).modality_names == ["context"]
     train(nlp, make_examples(nlp), steps=60)
     assert nlp.evaluate(make_examples(nlp))["ents_f"] == 1.0
 
 
-def test_sub_tokens_are_pooled(encoder):
+def test_sub_tokens_are_pooled(encoder_dir):
     """The vector of a token is the mean of its sub-tokens' vectors; the special tokens are nobody's."""
-    nlp = make_transformer_nlp(encoder)
+    nlp = make_transformer_nlp(encoder_dir)
     doc = make_doc(nlp, "Ann met xyz")
     vectors, _ = context_of(nlp, doc)
     hidden = doc._.trf_data.model_output.last_hidden_state[0]
@@ -57,9 +57,9 @@ def test_sub_tokens_are_pooled(encoder):
 
 
 @pytest.mark.parametrize("odd", ["\ufe0f", "\u200d", "\x07", "\n", "   "])
-def test_token_without_sub_tokens_misses(encoder, odd):
+def test_token_without_sub_tokens_misses(encoder_dir, odd):
     """Variation selectors and the like become no sub-token: the modality is missing, not zero."""
-    nlp = make_transformer_nlp(encoder)
+    nlp = make_transformer_nlp(encoder_dir)
     doc = Doc(nlp.vocab, words=["Ann", odd, "met", "😀"])
     vectors, present = context_of(nlp, doc)
     assert present.tolist() == [True, False, True, True]
@@ -70,8 +70,8 @@ def test_token_without_sub_tokens_misses(encoder, odd):
     assert np.isfinite(train(nlp, [eg], steps=3)).all()
 
 
-def test_post_of_odd_characters_alone(encoder):
-    nlp = make_transformer_nlp(encoder)
+def test_post_of_odd_characters_alone(encoder_dir):
+    nlp = make_transformer_nlp(encoder_dir)
     docs = [Doc(nlp.vocab, words=["\ufe0f", "\u200d"]), make_doc(nlp, "Ann met Bob")]
     for doc in docs:
         _, present = context_of(nlp, doc)
@@ -84,9 +84,9 @@ def test_post_of_odd_characters_alone(encoder):
 
 
 @pytest.mark.parametrize("length", [1, 12, 13, 31, 100])
-def test_posts_longer_than_the_window(encoder, length):
+def test_posts_longer_than_the_window(encoder_dir, length):
     """Strided spans of 12 tokens, 8 apart, cover every token; a post of 12 has one span."""
-    nlp = make_transformer_nlp(encoder)
+    nlp = make_transformer_nlp(encoder_dir)
     doc = make_doc(nlp, " ".join(["ann", "met", "bob", "in"][i % 4] for i in range(length)))
     vectors, present = context_of(nlp, doc)
     assert len(vectors) == length
@@ -99,17 +99,17 @@ def test_posts_longer_than_the_window(encoder, length):
     assert losses[-1] < losses[0]
 
 
-def test_sub_tokens_beyond_the_encoders_length(encoder):
+def test_sub_tokens_beyond_the_encoders_length(encoder_dir):
     """A span of few tokens may have too many sub-tokens: those that are cut off miss."""
-    nlp = make_transformer_nlp(encoder)
+    nlp = make_transformer_nlp(encoder_dir)
     doc = make_doc(nlp, "Ann " + "x" * 30 + " Bob Rome")
     _, present = context_of(nlp, doc)
     assert present.tolist() == [True, True, False, False]
     assert len(emissions(nlp, [doc])[0]) == 4
 
 
-def test_batch_of_one_equals_batch_of_many(encoder):
-    nlp = make_transformer_nlp(encoder)
+def test_batch_of_one_equals_batch_of_many(encoder_dir):
+    nlp = make_transformer_nlp(encoder_dir)
     texts = ["Ann met Bob in Oslo", "Rome", "Acme Corp works for " + "Carl and " * 12]
     many = [make_doc(nlp, text, image=picture(i)) for i, text in enumerate(texts)]
     for doc in nlp.get_pipe("transformer").pipe(many, batch_size=3):
@@ -125,7 +125,7 @@ def test_batch_of_one_equals_batch_of_many(encoder):
 
 def step(nlp, sgd):
     """One update as `spacy train` makes it: all gradients first. (`nlp.update` is one batch behind with the
-    encoder, because `transformer` comes before the component that sends the gradient.)"""
+    encoder_dir, because `transformer` comes before the component that sends the gradient.)"""
     nlp.update(make_examples(nlp), sgd=False)
     for _, pipe in nlp.pipeline:
         pipe.finish_update(sgd)
@@ -146,16 +146,16 @@ def first_steps(nlp, rate):
 
 
 @pytest.mark.parametrize("factor", [1.0, 10.0, 0.5])
-def test_tagger_learns_faster_than_the_encoder(encoder, factor):
-    nlp = make_transformer_nlp(encoder, model={"learn_rate_factor": factor})
+def test_tagger_learns_faster_than_the_encoder(encoder_dir, factor):
+    nlp = make_transformer_nlp(encoder_dir, model={"learn_rate_factor": factor})
     slow, fast = first_steps(nlp, 1e-4)
     assert slow == pytest.approx(1e-4, rel=0.02)
     assert fast == pytest.approx(factor * 1e-4, rel=0.02)
 
 
-def test_factor_is_kept_with_a_transformer_of_its_own(encoder):
+def test_factor_is_kept_with_a_transformer_of_its_own(encoder_dir):
     """After `replace_listeners` the encoder is a layer of the tagger, and still learns at its own rate."""
-    nlp = make_transformer_nlp(encoder, model={"learn_rate_factor": 10.0})
+    nlp = make_transformer_nlp(encoder_dir, model={"learn_rate_factor": 10.0})
     nlp.replace_listeners("transformer", "mner", ["model.tok2vec"])
     model = nlp.get_pipe("mner").model
     shim = next(s for n in model.get_ref("tok2vec").walk() for s in n.shims)
@@ -167,8 +167,8 @@ def test_factor_is_kept_with_a_transformer_of_its_own(encoder):
     assert greatest == pytest.approx(1e-4, rel=0.02)
 
 
-def test_entities_of_a_stream(encoder):
-    nlp = make_transformer_nlp(encoder)
+def test_entities_of_a_stream(encoder_dir):
+    nlp = make_transformer_nlp(encoder_dir)
     train(nlp, make_examples(nlp), steps=40)
     egs = make_examples(nlp)
     docs = list(nlp.pipe([eg.predicted.copy() for eg in egs], batch_size=2))
