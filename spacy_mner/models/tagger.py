@@ -263,9 +263,10 @@ def _context(
     if not model.layers:
         return None, None
     vectors, backprop = model.layers[0](docs, is_train)
-    padded = vectors[0].shape[1] if vectors else 0
-    width = max(len(doc) for doc in docs)
-    context = torch.zeros(len(docs), width, padded, device=device)
+    # A transformer's listener gives an empty doc a matrix without columns.
+    width = max((row.shape[1] for row in vectors), default=0)
+    longest = max(len(doc) for doc in docs)
+    context = torch.zeros(len(docs), longest, width, device=device)
     for i, row in enumerate(vectors):
         if len(row):
             context[i, : len(row)] = xp2torch(row, device=device)
