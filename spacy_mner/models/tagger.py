@@ -77,7 +77,9 @@ def build_multimodal_tagger_v1(
     """
     if learn_rate_factor <= 0:
         raise ValueError(
-            Errors.M011.format(setting="learn_rate_factor", value=learn_rate_factor, range="above 0")
+            Errors.M011.format(
+                setting="learn_rate_factor", value=learn_rate_factor, range="above 0"
+            )
         )
     left_out = {k for k, m in modalities.items() if m is None}
     forms = {k: m for k, m in modalities.items() if isinstance(m, FormModality)}

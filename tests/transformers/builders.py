@@ -1,15 +1,14 @@
 """A tiny encoder in a folder, made here, and pipelines that are fed by it. Nothing is downloaded."""
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 from spacy.language import Language
 from thinc.api import fix_random_seed
 
-from ..pipeline.builders import blank, make_examples, model_config
+from ..pipeline.builders import WORDS, blank, make_examples, model_config
 
 WIDTH = 16
-WORDS = "ann bob carl daisy oslo rome paris acme corp met in at the on a works for and table with".split()
 # A window of 24 sub-tokens: two of them are [CLS] and [SEP].
 MAX_LENGTH = 24
 
@@ -66,7 +65,7 @@ def transformer_config(folder: Path, *, window: int = 12, stride: int = 8) -> Di
 
 
 def make_transformer_nlp(
-    folder: Path, *, initialize: bool = True, model: Dict[str, Any] = {}, **config: Any
+    folder: Path, *, initialize: bool = True, model: Optional[Dict[str, Any]] = None, **config: Any
 ) -> Language:
     """`transformer` and an `mner` that listens to it.
 
@@ -75,7 +74,7 @@ def make_transformer_nlp(
     fix_random_seed(0)
     nlp = blank()
     nlp.add_pipe("transformer", config=transformer_config(folder))
-    tagger = model_config(**{"tok2vec": LISTENER, **model})
+    tagger = model_config(**{"tok2vec": LISTENER, **(model or {})})
     nlp.add_pipe("mner", config={"model": tagger, **config})
     if initialize:
         egs = make_examples(nlp)

@@ -13,7 +13,9 @@ def encoder_dir(tmp_path_factory):
     with warnings.catch_warnings():
         # Raised while the packages are imported; nothing of ours.
         warnings.simplefilter("ignore")
-        pytest.importorskip("spacy_transformers", reason="the extra `transformers` is not installed")
+        pytest.importorskip(
+            "spacy_transformers", reason="the extra `transformers` is not installed"
+        )
     return save_encoder(tmp_path_factory.mktemp("encoder"))
 
 

@@ -1,4 +1,4 @@
-"""One transformer and several components; frozen, replaced, sourced, saved and read where the folder is gone."""
+"""One transformer and several components; frozen, replaced, sourced, saved, and read offline."""
 
 import shutil
 import socket
@@ -56,7 +56,9 @@ def add_ner(nlp):
     """spaCy's own `ner`, on the same transformer."""
     model = {"@architectures": "spacy.TransitionBasedParser.v2", "state_type": "ner"}
     parser = {"extra_state_tokens": False, "hidden_width": 16, "maxout_pieces": 2, "nO": None}
-    nlp.add_pipe("ner", config={"model": {**model, **parser, "use_upper": False, "tok2vec": LISTENER}})
+    nlp.add_pipe(
+        "ner", config={"model": {**model, **parser, "use_upper": False, "tok2vec": LISTENER}}
+    )
 
 
 @pytest.mark.parametrize("first", ["ner", "mner"])
@@ -97,7 +99,11 @@ def test_frozen_transformer(encoder_dir):
     for _ in range(60):
         loss = {}
         nlp.update(
-            make_examples(nlp), sgd=sgd, losses=loss, exclude=["transformer"], annotates=["transformer"]
+            make_examples(nlp),
+            sgd=sgd,
+            losses=loss,
+            exclude=["transformer"],
+            annotates=["transformer"],
         )
         losses.append(loss["mner"])
     assert not changed(before, weights(nlp))
@@ -227,7 +233,12 @@ def test_another_encoder_by_folder(tmp_path):
     folder = save_encoder(tmp_path / "bert")
     tokenizer = AutoTokenizer.from_pretrained(folder)
     config = DistilBertConfig(
-        vocab_size=len(tokenizer), dim=24, n_layers=1, n_heads=2, hidden_dim=32, max_position_embeddings=24
+        vocab_size=len(tokenizer),
+        dim=24,
+        n_layers=1,
+        n_heads=2,
+        hidden_dim=32,
+        max_position_embeddings=24,
     )
     DistilBertModel(config).save_pretrained(tmp_path / "distil")
     from transformers import DistilBertTokenizerFast

@@ -30,14 +30,18 @@ def test_learns_and_teaches_the_encoder(encoder_dir):
     assert nlp.evaluate(make_examples(nlp))["ents_f"] == 1.0
     after = dict(trf.named_parameters())
     # The pooler belongs to no token.
-    assert {k for k in before if before[k].equal(after[k])} == {"pooler.dense.weight", "pooler.dense.bias"}
+    assert {k for k in before if before[k].equal(after[k])} == {
+        "pooler.dense.weight",
+        "pooler.dense.bias",
+    }
     assert get_tagger(nlp.get_pipe("mner").model).modality_names[-1] == "context"
 
 
 def test_context_alone(encoder_dir):
     """Neither words nor characters nor pictures."""
     nlp = make_transformer_nlp(
-        encoder_dir, model={"modalities": {"word": None, "char": None, "image": None}, "post_dropout": None}
+        encoder_dir,
+        model={"modalities": {"word": None, "char": None, "image": None}, "post_dropout": None},
     )
     assert get_tagger(nlp.get_pipe("mner").model).modality_names == ["context"]
     train(nlp, make_examples(nlp), steps=60)
@@ -66,7 +70,9 @@ def test_token_without_sub_tokens_misses(encoder_dir, odd):
     assert not vectors[1].any()
     # Whoever has no context is labelled by the rest.
     assert np.isfinite(emissions(nlp, [doc])).all()
-    eg = Example(Doc(nlp.vocab, words=["Ann", odd]), Doc(nlp.vocab, words=["Ann", odd], ents=["B-PER", "O"]))
+    eg = Example(
+        Doc(nlp.vocab, words=["Ann", odd]), Doc(nlp.vocab, words=["Ann", odd], ents=["B-PER", "O"])
+    )
     assert np.isfinite(train(nlp, [eg], steps=3)).all()
 
 
