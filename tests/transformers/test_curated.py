@@ -57,11 +57,14 @@ def nlp(encoder_dir):
     return nlp
 
 
-def test_learns_and_survives_saving(nlp, tmp_path):
+def test_context_counts(nlp):
     assert get_tagger(nlp.get_pipe("mner").model).modality_names[-1] == "context"
-    losses = train(nlp, make_examples(nlp), steps=60)
-    assert losses[-1] < 0.5 * losses[0]
-    assert nlp.evaluate(make_examples(nlp))["ents_f"] == 1.0
+    doc = nlp.get_pipe("transformer")(make_doc(nlp, "Ann met xyz"))
+    weights = nlp.get_pipe("mner").model.predict([doc]).weights[0, :, -1]
+    assert (weights > 0).all()
+
+
+def test_survives_saving(nlp, tmp_path):
     nlp.to_disk(tmp_path)
     loaded = spacy.load(tmp_path)
     texts = ["Ann met Bob in Oslo", "Acme works with " + "Carl and " * 15 + "Daisy"]
@@ -69,10 +72,17 @@ def test_learns_and_survives_saving(nlp, tmp_path):
     for pipeline in (nlp, loaded):
         docs = list(pipeline.get_pipe("transformer").pipe([make_doc(pipeline, t) for t in texts]))
         both.append(emissions(pipeline, docs))
-    np.testing.assert_array_equal(*both)
+    np.testing.assert_allclose(*both, atol=1e-6)
 
 
-def test_context_counts(nlp):
-    doc = nlp.get_pipe("transformer")(make_doc(nlp, "Ann met xyz"))
-    weights = nlp.get_pipe("mner").model.predict([doc]).weights[0, :, -1]
-    assert (weights > 0).all()
+@pytest.mark.xfail(
+    np.lib.NumpyVersion(np.__version__) >= "2.4.0",
+    reason="0.3.1 makes a float of an array with one value, which NumPy 2.4 refuses",
+    raises=TypeError,
+    strict=True,
+)
+@pytest.mark.filterwarnings("ignore:Conversion of an array with ndim:DeprecationWarning")
+def test_fine_tuned(nlp):
+    losses = train(nlp, make_examples(nlp), steps=60)
+    assert losses[-1] < 0.5 * losses[0]
+    assert nlp.evaluate(make_examples(nlp))["ents_f"] == 1.0
