@@ -29,12 +29,8 @@ def find_mner(nlp: Language) -> MultimodalEntityRecognizer:
 
 def count_parameters(nlp: Language) -> int:
     """Values that training changes, of all components; word vectors that are frozen do not count."""
-    nodes = [
-        node
-        for _, pipe in nlp.pipeline
-        if isinstance(getattr(pipe, "model", None), Model)
-        for node in pipe.model.walk()
-    ]
+    models = [getattr(pipe, "model", None) for _, pipe in nlp.pipeline]
+    nodes = [node for model in models if isinstance(model, Model) for node in model.walk()]
     count = sum(node.get_param(x).size for node in nodes for x in node.param_names)
     for shim in (shim for node in nodes for shim in node.shims):
         if isinstance(shim, PyTorchShim):

@@ -33,9 +33,7 @@ def nlp(encoder_dir):
         "num_hidden_layers": 1,
         "max_position_embeddings": MAX_LENGTH,
         "model_max_length": MAX_LENGTH,
-        "piece_encoder": {
-            "@architectures": "spacy-curated-transformers.BertWordpieceEncoder.v1"
-        },
+        "piece_encoder": {"@architectures": "spacy-curated-transformers.BertWordpieceEncoder.v1"},
         "with_spans": {
             "@architectures": "spacy-curated-transformers.WithStridedSpans.v1",
             "stride": 12,

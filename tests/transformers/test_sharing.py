@@ -202,7 +202,9 @@ def test_disk_without_folder_and_without_network(tmp_path, encoder_dir, monkeypa
 
 def test_bytes(trained, encoder_dir):
     other = make_transformer_nlp(encoder_dir, initialize=False).from_bytes(trained.to_bytes())
-    np.testing.assert_allclose(emissions_in_pipeline(trained), emissions_in_pipeline(other), atol=1e-6)
+    np.testing.assert_allclose(
+        emissions_in_pipeline(trained), emissions_in_pipeline(other), atol=1e-6
+    )
 
 
 def test_label_added(encoder_dir):

@@ -159,6 +159,12 @@ def test_tagger_learns_faster_than_the_encoder(encoder_dir, factor):
     assert fast == pytest.approx(factor * 1e-4, rel=0.02)
 
 
+@pytest.mark.parametrize("factor", [0.0, -1.0])
+def test_a_factor_that_is_not_positive(encoder_dir, factor):
+    with pytest.raises(ValueError, match=r"M011.*learn_rate_factor"):
+        make_transformer_nlp(encoder_dir, initialize=False, model={"learn_rate_factor": factor})
+
+
 def test_factor_is_kept_with_a_transformer_of_its_own(encoder_dir):
     """After `replace_listeners` the encoder is a layer of the tagger, and still learns at its own rate."""
     nlp = make_transformer_nlp(encoder_dir, model={"learn_rate_factor": 10.0})
