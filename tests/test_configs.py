@@ -147,8 +147,8 @@ def test_train_with_pictures(model, config):
     doc._.image_vec = np.zeros(6, dtype="float32")
     assert nlp(doc).has_annotation("ENT_IOB")
     # spaCy resolves the optimizer's section alone: it must not refer to values outside of it.
-    optimizer = nlp.resume_training()
-    assert optimizer.L2 == (0.01 if context else 0.0)
+    expected = 0.01 if context else 0.0
+    assert expected == nlp.resume_training().L2
 
 
 def test_evaluate(model, paths, tmp_path):
