@@ -1,5 +1,6 @@
 """The configs in configs/ work with every command of spaCy's that takes a config or a pipeline."""
 
+import importlib.util
 import json
 import random
 from pathlib import Path
@@ -17,8 +18,14 @@ from typer.testing import CliRunner
 from spacy_mner.extensions import set_extensions
 from spacy_mner.models.tagger import get_tagger
 
+from .transformers.builders import save_encoder
+
 CONFIGS = Path(__file__).parents[1] / "configs"
-NAMES = ("mner", "paper")
+HAS_TRANSFORMERS = importlib.util.find_spec("spacy_transformers") is not None
+WITHOUT = pytest.mark.skipif(
+    not HAS_TRANSFORMERS, reason="the extra `transformers` is not installed"
+)
+NAMES = ("mner", "paper", pytest.param("transformer", marks=WITHOUT))
 TEMPLATES = (("{}", "in", "the", "garden"), ("see", "{}", "!"), ("my", "{}", "is", "back"))
 
 
@@ -45,7 +52,10 @@ def paths(tmp_path_factory):
                 docs.append(doc)
     DocBin(docs=docs, store_user_data=True).to_disk(folder / "data.spacy")
     data = str(folder / "data.spacy")
-    return {"paths.train": data, "paths.dev": data, "paths.vectors": str(folder / "vectors")}
+    found = {"paths.train": data, "paths.dev": data, "paths.vectors": str(folder / "vectors")}
+    if HAS_TRANSFORMERS:
+        found["paths.transformer"] = str(save_encoder(folder / "encoder"))
+    return found
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -96,7 +106,8 @@ def test_fill_config(config, tmp_path):
     filled = load_config(tmp_path / "filled.cfg")
     scorer = filled["components"]["mner"]["scorer"]
     assert scorer == {"@scorers": "spacy_mner.mner_scorer.v1"}
-    assert filled["components"]["mner"]["model"]["width"] == 150
+    width = 200 if config.stem == "transformer" else 150
+    assert filled["components"]["mner"]["model"]["width"] == width
 
 
 def test_init_labels_and_assemble(config, paths, tmp_path):
@@ -120,14 +131,15 @@ def test_init_labels_and_assemble(config, paths, tmp_path):
     assert nlp("Daisy is back").has_annotation("ENT_IOB")
 
 
-def test_train_with_pictures(model):
+def test_train_with_pictures(model, config):
     nlp = spacy.load(model)
     tagger = get_tagger(nlp.get_pipe("mner").model)
+    context = ["context"] if config.stem == "transformer" else []
     if tagger.evidence is None:
         assert tagger.modality_names == ["word", "char", "image"]
         assert tagger.docs["image"].standardize.mean.shape == (6,)
     else:
-        assert tagger.modality_names == ["word", "char"]
+        assert tagger.modality_names == ["word", "char", *context]
         # One regression a label for all posts, and one for each of the five folds.
         assert tagger.evidence.scores.fitted.shape == (2, 6, 7)
         assert tagger.evidence.scores.fitted.any()
@@ -135,7 +147,8 @@ def test_train_with_pictures(model):
     doc._.image_vec = np.zeros(6, dtype="float32")
     assert nlp(doc).has_annotation("ENT_IOB")
     # spaCy resolves the optimizer's section alone: it must not refer to values outside of it.
-    assert nlp.resume_training().L2 == 0.0
+    expected = 0.01 if context else 0.0
+    assert expected == nlp.resume_training().L2
 
 
 def test_evaluate(model, paths, tmp_path):
@@ -147,12 +160,13 @@ def test_evaluate(model, paths, tmp_path):
 
 # spaCy leaves the files that it writes there to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_package(model, tmp_path):
+def test_package(model, config, tmp_path):
     package(model, tmp_path, name="posts", version="0.1.0", create_sdist=False, create_wheel=False)
     (folder,) = tmp_path.iterdir()
     assert folder.name == "en_posts-0.1.0"
     nlp = spacy.load(folder / "en_posts" / "en_posts-0.1.0")
-    assert nlp.pipe_names == ["mner"]
+    transformer = ["transformer"] if config.stem == "transformer" else []
+    assert nlp.pipe_names == [*transformer, "mner"]
     # Who installs the package gets ours with it: spaCy finds what provides the factory.
     meta = json.loads((folder / "meta.json").read_text("utf8"))
     assert any(line.startswith("spacy-mner") for line in meta["requirements"])

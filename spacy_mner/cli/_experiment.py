@@ -45,7 +45,12 @@ DevOption = Annotated[
 ]
 ConfigsOption = Annotated[
     Path,
-    Opt("--configs", help="Folder with paper.cfg and mner.cfg", exists=True, file_okay=False),
+    Opt(
+        "--configs",
+        help="Folder with paper.cfg, mner.cfg and transformer.cfg",
+        exists=True,
+        file_okay=False,
+    ),
 ]
 ModelsOption = Annotated[
     Optional[Path],

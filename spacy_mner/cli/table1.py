@@ -43,8 +43,16 @@ def table1_cli(
     vectors: VectorsOption = None,
     rows: Annotated[
         str,
-        Opt("--rows", "-r", help="paper (the eight rows), all, or names with commas between"),
+        Opt(
+            "--rows",
+            "-r",
+            help="paper (the eight rows), all, transformer, or names with commas between",
+        ),
     ] = "paper",
+    transformer: Annotated[
+        Optional[str],
+        Opt("--transformer", help="Name or folder of the encoder for the rows that have one"),
+    ] = None,
     seeds: SeedsOption = 3,
     first_seed: FirstSeedOption = 0,
     steps: StepsOption = 0,
@@ -59,7 +67,8 @@ def table1_cli(
 
     Rows of the paper: c, w, wc-multitask, wc-charcnn, wc-concat, wc-attention, wcv-concat,
     wcv-attention. More rows: wcv-attention-shuffled, wcv-attention-tanh, wcv-attention-none,
-    wcv-initial, wcv-attention-lstm, recommended, recommended-text, recommended-shuffled.
+    wcv-initial, wcv-attention-lstm, recommended, recommended-text, recommended-shuffled. Rows with a
+    transformer (configs/transformer.cfg; not among "all"): t, tc, twc-concat, twc, twcv, twcv-shuffled.
 
     Rows and seeds that are done are not trained again, as long as config and data are the same: a run
     that was interrupted goes on where it was, and two commands with different rows or seeds may run
@@ -75,6 +84,7 @@ def table1_cli(
             Data(train_path, test_path, vectors, dev_from_train),
             metrics_dir,
             rows=rows,
+            transformer=transformer,
             seeds=range(first_seed, first_seed + seeds),
             steps=steps,
             configs=configs,
@@ -91,6 +101,7 @@ def table1(
     metrics_dir: Path,
     *,
     rows: str = "paper",
+    transformer: Optional[str] = None,
     seeds: "range | List[int]" = range(3),
     steps: int = 0,
     configs: Path = Path("configs"),
@@ -105,9 +116,10 @@ def table1(
     data (Data): training data, scored posts and word vectors.
     metrics_dir (Path): results of the runs go to `runs/` below it.
     rows (str): see `choose_rows`.
+    transformer (Optional[str]): name or folder of an encoder for the rows that have one; None = the config's.
     seeds (Sequence[int]): one run each.
     steps (int): updates of each run; 0 = the config's.
-    configs (Path): folder with paper.cfg and mner.cfg.
+    configs (Path): folder with paper.cfg, mner.cfg and transformer.cfg.
     models (Optional[Path]): folder for trained pipelines.
     keep (int): of how many seeds the pipelines are kept there.
     command (str): makes the table again; written beside it.
@@ -122,6 +134,8 @@ def table1(
     runs: Dict[str, List[Result]] = {}
     for row in chosen:
         config = change(bases[row.config], row.settings)
+        if transformer and row.config == "transformer":
+            config = change(config, {"paths.transformer": transformer})
         runs[row.name] = run_seeds(
             lambda seed, row=row, config=config: Trial(  # type: ignore[misc]
                 row.name, config, seed, row.images, steps=steps or None

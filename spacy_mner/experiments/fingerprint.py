@@ -36,6 +36,14 @@ def hash_vectors(vectors: Optional[str]) -> Optional[str]:
     return fingerprint([_hash_file(str(file), *_version(file)) for file in files])
 
 
+def hash_transformer(name: Optional[str]) -> Optional[str]:
+    """What names a transformer: a hash of its folder's files, or the name itself if it is no folder."""
+    if name is None or not Path(name).is_dir():
+        return name
+    files = sorted(path for path in Path(name).iterdir() if path.is_file())
+    return fingerprint([(path.name, _hash_file(str(path), *_version(path))) for path in files])
+
+
 def _version(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_mtime_ns, status.st_size

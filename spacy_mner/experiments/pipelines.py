@@ -8,10 +8,10 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
+from thinc.api import Model, PyTorchShim
 
 from ..errors import Errors
 from ..models.modalities.lookup import find_row
-from ..models.tagger import get_tagger
 from ..pipeline.mner import MultimodalEntityRecognizer
 from ..training.thin_vectors import thin_vectors
 
@@ -28,9 +28,14 @@ def find_mner(nlp: Language) -> MultimodalEntityRecognizer:
 
 
 def count_parameters(nlp: Language) -> int:
-    """Values of the component `mner` that training changes; word vectors that are frozen do not count."""
-    module = get_tagger(find_mner(nlp).model)
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+    """Values that training changes, of all components; word vectors that are frozen do not count."""
+    models = [getattr(pipe, "model", None) for _, pipe in nlp.pipeline]
+    nodes = [node for model in models if isinstance(model, Model) for node in model.walk()]
+    count = sum(node.get_param(x).size for node in nodes for x in node.param_names)
+    for shim in (shim for node in nodes for shim in node.shims):
+        if isinstance(shim, PyTorchShim):
+            count += sum(p.numel() for p in shim._model.parameters() if p.requires_grad)
+    return int(count)
 
 
 def known_share(docs: Iterable[Doc], vocab: Vocab) -> float:

@@ -15,6 +15,7 @@ FUSION = f"{MODEL}.fusion"
 NO_WORDS = {WORD: None}
 NO_CHARS = {CHAR: None}
 NO_IMAGE = {IMAGE: None}
+NO_EVIDENCE = {f"{MODEL}.evidence": None}
 CONCAT = {FUSION: {"@architectures": "spacy_mner.Concatenate.v1"}}
 # 150 filters, so that the characters have the same width as those of the Bi-LSTM; window 3 as in Ma
 # and Hovy (2016).
@@ -40,7 +41,7 @@ class Row:
     modalities (str): "W+C+V".
     settings (Mapping[str, Any]): changes of the config: dotted path -> value, a whole block, or None to
         take a modality away.
-    config (str): "paper" or "mner": the config that is changed.
+    config (str): "paper", "mner" or "transformer": the config that is changed.
     images (Condition): the pictures in training and in scoring: "on", "off" or "shuffled".
     paper (Optional[Tuple[float, ...]]): typed P, R, F1 and segmentation P, R, F1 that the paper reports
         on SnapCaptions, in percent.
@@ -176,25 +177,74 @@ MORE_ROWS: Tuple[Row, ...] = (
     ),
 )
 
-ROWS: Dict[str, Row] = {row.name: row for row in (*PAPER_ROWS, *MORE_ROWS)}
+# T: a transformer's vectors. These rows need the extra `transformers`, and many times the others' time.
+TRANSFORMER_ROWS: Tuple[Row, ...] = (
+    Row(
+        "t",
+        "Transformer alone",
+        "T",
+        {**NO_WORDS, **NO_CHARS, **NO_EVIDENCE},
+        config="transformer",
+        images="off",
+    ),
+    Row(
+        "tc",
+        "Transformer, characters",
+        "T+C",
+        {**NO_WORDS, **NO_EVIDENCE},
+        config="transformer",
+        images="off",
+    ),
+    Row(
+        "twc-concat",
+        "Transformer, words, characters, concatenated",
+        "T+W+C",
+        {**NO_EVIDENCE, **CONCAT},
+        config="transformer",
+        images="off",
+    ),
+    Row(
+        "twc",
+        "Transformer, words, characters, modality attention",
+        "T+W+C",
+        NO_EVIDENCE,
+        config="transformer",
+        images="off",
+    ),
+    Row("twcv", "Transformer profile", "T+W+C+V", config="transformer"),
+    Row(
+        "twcv-shuffled",
+        "Transformer profile, pictures of other posts",
+        "T+W+C+V",
+        config="transformer",
+        images="shuffled",
+    ),
+)
+
+ROWS: Dict[str, Row] = {row.name: row for row in (*PAPER_ROWS, *MORE_ROWS, *TRANSFORMER_ROWS)}
 
 
 def choose_rows(names: str) -> List[Row]:
     """Rows by name, in the order of the table.
 
-    names (str): "paper" (the eight of Table 1), "all", or names with commas between; "paper" may be one
-        of them.
+    names (str): "paper" (the eight of Table 1), "all" (those and their variants), "transformer" (all that
+        need a transformer), or names with commas between, of which these may be some.
     RAISES (ValueError): M121 for a name that is not known.
     """
     chosen = set()
     for name in filter(None, (part.strip() for part in names.split(","))):
         if name == "all":
-            chosen |= set(ROWS)
+            chosen |= {row.name for row in (*PAPER_ROWS, *MORE_ROWS)}
+        elif name == "transformer":
+            chosen |= {row.name for row in TRANSFORMER_ROWS}
         elif name == "paper":
             chosen |= {row.name for row in PAPER_ROWS}
         elif name in ROWS:
             chosen.add(name)
         else:
-            paper, more = (", ".join(row.name for row in rows) for rows in (PAPER_ROWS, MORE_ROWS))
+            paper, more = (
+                ", ".join(row.name for row in rows)
+                for rows in (PAPER_ROWS, (*MORE_ROWS, *TRANSFORMER_ROWS))
+            )
             raise ValueError(Errors.M121.format(name=name, paper=paper, more=more))
     return [row for row in ROWS.values() if row.name in chosen]

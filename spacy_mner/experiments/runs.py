@@ -25,7 +25,7 @@ from ..extensions import set_extensions
 from ..output import write_json
 from ..pictures import Condition
 from .ablation import ablate
-from .fingerprint import fingerprint, hash_data, hash_vectors
+from .fingerprint import fingerprint, hash_data, hash_transformer, hash_vectors
 from .pipelines import count_parameters, known_share, write_thin_vectors
 from .settings import change, find_steps, set_data, set_steps
 from .split import split_train
@@ -142,6 +142,12 @@ def run_trial(
 def identify(trial: Trial, data: Data) -> Dict[str, Any]:
     """What a run depends on, and the hash of it. Paths and devices are not among it."""
     steps = trial.steps or find_steps(trial.config)
+    config = trial.config
+    if config.get("paths", {}).get("transformer"):
+        # The same weights in another folder give the same figures.
+        config = change(
+            config, {"paths.transformer": hash_transformer(config["paths"]["transformer"])}
+        )
     values = {
         "row": trial.name,
         "seed": trial.seed,
@@ -152,7 +158,7 @@ def identify(trial: Trial, data: Data) -> Dict[str, Any]:
         "train_sha": hash_data(data.train),
         "test_sha": hash_data(data.test),
         "vectors_sha": hash_vectors(data.vectors),
-        "config_sha": fingerprint(trial.config.to_str(interpolate=False)),
+        "config_sha": fingerprint(config.to_str(interpolate=False)),
         "spacy_mner_version": about.__version__,
     }
     if trial.text != "plain":

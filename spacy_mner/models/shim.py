@@ -29,6 +29,7 @@ class TaggerShim(PyTorchShim):
     blueprint (Blueprint): what the module is built from.
     mixed_precision (bool): run the network in half precision on a GPU.
     grad_scaler (Optional[PyTorchGradScaler]): see Thinc; used with mixed precision only.
+    learn_rate_factor (float): the optimizer's learning rate times this is the module's.
     """
 
     def __init__(
@@ -37,9 +38,11 @@ class TaggerShim(PyTorchShim):
         *,
         mixed_precision: bool = False,
         grad_scaler: Optional[PyTorchGradScaler] = None,
+        learn_rate_factor: float = 1.0,
     ) -> None:
         super().__init__(nn.Module(), mixed_precision=mixed_precision, grad_scaler=grad_scaler)
         self.blueprint = blueprint
+        self.learn_rate_factor = learn_rate_factor
         # Whoever featurizes and predicts holds it: the cache gives slots in the one and fills them in
         # the other.
         self.lock = threading.RLock()
@@ -92,7 +95,10 @@ class TaggerShim(PyTorchShim):
                 continue
             if not self._grad_scaler.found_inf:
                 weights, _ = optimizer(
-                    (self.id, name), torch2xp(parameter.data), torch2xp(parameter.grad)
+                    (self.id, name),
+                    torch2xp(parameter.data),
+                    torch2xp(parameter.grad),
+                    lr_scale=self.learn_rate_factor,
                 )
                 updated = xp2torch(weights, device=parameter.device)
                 if updated.data_ptr() != parameter.data_ptr():

@@ -47,6 +47,7 @@ def build_multimodal_tagger_v1(
     mixed_precision: bool = False,
     grad_scaler: Optional[PyTorchGradScaler] = None,
     cache_size: int = 20_000,
+    learn_rate_factor: float = 1.0,
 ) -> Model[List[Doc], TaggerOutput]:
     """Build the multimodal tagger (Moon et al. 2018, Figure 2).
 
@@ -68,9 +69,18 @@ def build_multimodal_tagger_v1(
     mixed_precision (bool): half precision on a GPU.
     grad_scaler (Optional[PyTorchGradScaler]): see Thinc; for mixed precision.
     cache_size (int): number of word forms whose vectors are kept in prediction; 0 = none.
+    learn_rate_factor (float): how many times faster than `[training.optimizer] learn_rate` everything but
+        `tok2vec` learns. The one optimizer of a pipeline then has the rate of a pretrained transformer.
     RETURNS (Model[List[Doc], TaggerOutput]): its backprop callback takes the loss, a scalar tensor.
-    RAISES (ValueError): M006 for an unknown name or value, M009 for a part without its protocol.
+    RAISES (ValueError): M006 for an unknown name or value, M009 for a part without its protocol, M011 for a
+        number out of range.
     """
+    if learn_rate_factor <= 0:
+        raise ValueError(
+            Errors.M011.format(
+                setting="learn_rate_factor", value=learn_rate_factor, range="above 0"
+            )
+        )
     left_out = {k for k, m in modalities.items() if m is None}
     forms = {k: m for k, m in modalities.items() if isinstance(m, FormModality)}
     docs = {k: m for k, m in modalities.items() if isinstance(m, DocModality)}
@@ -102,7 +112,14 @@ def build_multimodal_tagger_v1(
         init=init,
         layers=[] if tok2vec is None else [tok2vec],
         refs={"tok2vec": tok2vec},
-        shims=[TaggerShim(blueprint, mixed_precision=mixed_precision, grad_scaler=grad_scaler)],
+        shims=[
+            TaggerShim(
+                blueprint,
+                mixed_precision=mixed_precision,
+                grad_scaler=grad_scaler,
+                learn_rate_factor=learn_rate_factor,
+            )
+        ],
         attrs={"dropout_rate": 0.0, "resize_output": resize_output},
     )
 
@@ -251,9 +268,10 @@ def _context(
     if not model.layers:
         return None, None
     vectors, backprop = model.layers[0](docs, is_train)
-    padded = vectors[0].shape[1] if vectors else 0
-    width = max(len(doc) for doc in docs)
-    context = torch.zeros(len(docs), width, padded, device=device)
+    # A transformer's listener gives an empty doc a matrix without columns.
+    width = max((row.shape[1] for row in vectors), default=0)
+    longest = max(len(doc) for doc in docs)
+    context = torch.zeros(len(docs), longest, width, device=device)
     for i, row in enumerate(vectors):
         if len(row):
             context[i, : len(row)] = xp2torch(row, device=device)

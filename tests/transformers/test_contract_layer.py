@@ -1,0 +1,28 @@
+"""The contract of the component with a transformer as the tagger's own layer: the same test functions."""
+
+import numpy as np
+import pytest
+
+from ..pipeline import builders
+from ..pipeline.builders import make_doc, make_nlp, picture
+from ..pipeline.test_mner import *  # noqa: F403
+from ..pipeline.test_mner import ambiguous, trained  # noqa: F401
+from .builders import own_layer
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _transformer(encoder_dir):
+    """Every small tagger gets a context."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(builders.MODEL, "tok2vec", own_layer(encoder_dir))
+        yield
+
+
+def test_modality_weights_on_request():
+    """There is one modality more than the small model has."""
+    nlp = make_nlp(store_weights=True)
+    doc = nlp(make_doc(nlp, "Ann met Bob", image=picture()))
+    assert doc._.modality_weights.shape == (3, 4)
+    np.testing.assert_allclose(doc._.modality_weights.sum(1), 1.0, atol=1e-5)
+    assert list(doc[0]._.modality_weights) == ["word", "char", "image", "context"]
+    assert 0.1 < doc[1]._.modality_weights["context"] < 0.5

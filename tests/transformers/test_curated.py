@@ -1,0 +1,86 @@
+"""The same encoder by way of spacy-curated-transformers, whose releases below 1.0 go with this Thinc."""
+
+import numpy as np
+import pytest
+import spacy
+
+from spacy_mner.models.tagger import get_tagger
+
+from ..pipeline.builders import blank, emissions, make_doc, make_examples, model_config, train
+from .builders import MAX_LENGTH, WIDTH
+
+LISTENER = {
+    "@architectures": "spacy-curated-transformers.LastTransformerLayerListener.v1",
+    "width": WIDTH,
+    "pooling": {"@layers": "reduce_mean.v1"},
+    "upstream": "transformer",
+    "grad_factor": 1.0,
+}
+
+
+@pytest.fixture(scope="module")
+def nlp(encoder_dir):
+    pytest.importorskip(
+        "spacy_curated_transformers", reason="spacy-curated-transformers is not installed"
+    )
+    vocab_size = len((encoder_dir / "vocab.txt").read_text("utf8").splitlines())
+    model = {
+        "@architectures": "spacy-curated-transformers.BertTransformer.v1",
+        "vocab_size": vocab_size,
+        "hidden_width": WIDTH,
+        "intermediate_width": 32,
+        "num_attention_heads": 2,
+        "num_hidden_layers": 1,
+        "max_position_embeddings": MAX_LENGTH,
+        "model_max_length": MAX_LENGTH,
+        "piece_encoder": {"@architectures": "spacy-curated-transformers.BertWordpieceEncoder.v1"},
+        "with_spans": {
+            "@architectures": "spacy-curated-transformers.WithStridedSpans.v1",
+            "stride": 12,
+            "window": 16,
+        },
+    }
+    nlp = blank()
+    nlp.add_pipe("curated_transformer", name="transformer", config={"model": model})
+    nlp.add_pipe("mner", config={"model": model_config(tok2vec=LISTENER, learn_rate_factor=2.0)})
+    loaders = {
+        "encoder_loader": "spacy-curated-transformers.HFTransformerEncoderLoader.v1",
+        "piecer_loader": "spacy-curated-transformers.HFPieceEncoderLoader.v1",
+    }
+    nlp.config["initialize"]["components"]["transformer"] = {
+        key: {"@model_loaders": loader, "name": str(encoder_dir)} for key, loader in loaders.items()
+    }
+    egs = make_examples(nlp)
+    nlp.initialize(lambda: egs)
+    return nlp
+
+
+def test_context_counts(nlp):
+    assert get_tagger(nlp.get_pipe("mner").model).modality_names[-1] == "context"
+    doc = nlp.get_pipe("transformer")(make_doc(nlp, "Ann met xyz"))
+    weights = nlp.get_pipe("mner").model.predict([doc]).weights[0, :, -1]
+    assert (weights > 0).all()
+
+
+def test_survives_saving(nlp, tmp_path):
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    texts = ["Ann met Bob in Oslo", "Acme works with " + "Carl and " * 15 + "Daisy"]
+    both = []
+    for pipeline in (nlp, loaded):
+        docs = list(pipeline.get_pipe("transformer").pipe([make_doc(pipeline, t) for t in texts]))
+        both.append(emissions(pipeline, docs))
+    np.testing.assert_allclose(*both, atol=1e-6)
+
+
+@pytest.mark.xfail(
+    np.lib.NumpyVersion(np.__version__) >= "2.4.0",
+    reason="0.3.1 makes a float of an array with one value, which NumPy 2.4 refuses",
+    raises=TypeError,
+    strict=True,
+)
+@pytest.mark.filterwarnings("ignore:Conversion of an array with ndim:DeprecationWarning")
+def test_fine_tuned(nlp):
+    losses = train(nlp, make_examples(nlp), steps=60)
+    assert losses[-1] < 0.5 * losses[0]
+    assert nlp.evaluate(make_examples(nlp))["ents_f"] == 1.0

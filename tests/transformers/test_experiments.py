@@ -1,0 +1,80 @@
+"""Rows with a transformer, and what names an encoder in a result."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+import spacy
+from spacy.tokens import Doc, DocBin
+from thinc.api import Config
+
+from spacy_mner.cli.table1 import table1
+from spacy_mner.experiments.fingerprint import hash_transformer
+from spacy_mner.experiments.rows import TRANSFORMER_ROWS, choose_rows
+from spacy_mner.experiments.runs import Data, Trial, identify
+from spacy_mner.experiments.settings import change
+from spacy_mner.extensions import set_extensions
+
+from ..pipeline.builders import SENTENCES, blank, picture
+from ..test_configs import CONFIGS
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Sixteen posts, most of them with a picture, and a table of vectors."""
+    set_extensions()
+    folder = tmp_path_factory.mktemp("corpus")
+    nlp = blank()
+    nlp.to_disk(folder / "vectors")
+    docs = []
+    for i in range(16):
+        text, tags = SENTENCES[i % len(SENTENCES)]
+        doc = Doc(nlp.vocab, words=text.split(), ents=tags.split())
+        if i % 5:
+            doc._.image_vec = picture(i)
+        docs.append(doc)
+    DocBin(docs=docs, store_user_data=True).to_disk(folder / "data.spacy")
+    return Data(folder / "data.spacy", folder / "data.spacy", str(folder / "vectors"))
+
+
+def test_rows_of_the_transformer():
+    assert choose_rows("transformer") == list(TRANSFORMER_ROWS)
+    assert [row.name for row in TRANSFORMER_ROWS] == [
+        "t", "tc", "twc-concat", "twc", "twcv", "twcv-shuffled",
+    ]  # fmt: skip
+    assert {row.config for row in TRANSFORMER_ROWS} == {"transformer"}
+    assert not any(row.config == "transformer" for row in choose_rows("all,paper"))
+
+
+def test_rows_are_trained_by_name(data, encoder_dir, tmp_path):
+    results = table1(
+        data,
+        tmp_path,
+        rows="t,twcv-shuffled",
+        transformer=str(encoder_dir),
+        seeds=[0],
+        steps=3,
+        configs=CONFIGS,
+        models=tmp_path / "models",
+    )
+    assert set(results) == {"t", "twcv-shuffled"}
+    alone, full = results["t"][0], results["twcv-shuffled"][0]
+    # "Without context" is one of the questions that are asked of every model with several modalities.
+    assert "context" in str(full["ablation"])
+    nlp = spacy.load(tmp_path / "models" / "twcv-shuffled" / "seed-0")
+    trf = sum(p.numel() for p in nlp.get_pipe("transformer").model.transformer.parameters())
+    rest = nlp.get_pipe("mner").model.shims[0].module.parameters()
+    assert full["parameters"] == trf + sum(p.numel() for p in rest if p.requires_grad)
+    assert trf < alone["parameters"] < full["parameters"]
+
+
+def test_same_weights_in_another_folder_are_the_same_run(data, encoder_dir, tmp_path):
+    config = Config().from_disk(CONFIGS / "transformer.cfg", interpolate=False)
+    trial = Trial("twcv", change(config, {"paths.transformer": str(encoder_dir)}))
+    copied = shutil.copytree(encoder_dir, tmp_path / "copy")
+    same = replace(trial, config=change(config, {"paths.transformer": str(copied)}))
+    assert identify(trial, data)["fingerprint"] == identify(same, data)["fingerprint"]
+    (copied / "config.json").write_text("{}", "utf8")
+    assert identify(trial, data)["fingerprint"] != identify(same, data)["fingerprint"]
+    assert hash_transformer("some/name") == "some/name"
+    assert hash_transformer(None) is None
