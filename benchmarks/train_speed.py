@@ -11,36 +11,11 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
-import spacy
 import torch
 import typer
 from spacy.language import Language
 from spacy.training import Example
-from spacy.util import load_model, minibatch
-from thinc.api import Adam, Config
-
-from spacy_mner.training.corpus import create_corpus_v1
-
-# spaCy's `ner` as its quickstart makes it for CPU: tok2vec width 96, depth 4, static vectors.
-SMALL_NER = """
-[model]
-@architectures = "spacy.TransitionBasedParser.v2"
-state_type = "ner"
-extra_state_tokens = false
-hidden_width = 64
-maxout_pieces = 2
-use_upper = true
-
-[model.tok2vec]
-@architectures = "spacy.HashEmbedCNN.v2"
-pretrained_vectors = true
-width = 96
-depth = 4
-embed_size = 2000
-window_size = 1
-maxout_pieces = 3
-subword_features = true
-"""
+from spacy_pipelines import make_pipeline, mner_config, ner_config, train_pipeline
 
 
 def main(
@@ -53,10 +28,10 @@ def main(
 ) -> None:
     """Print posts per second and the ratio."""
     torch.set_num_threads(threads)
-    settings = Config().from_disk(config)["components"]["mner"]
+    settings = mner_config(config)
     contestants = {
-        "ner": make("ner", {"model": Config().from_str(SMALL_NER)["model"]}, train, vectors),
-        "mner": make("mner", {"model": settings["model"]}, train, vectors),
+        "ner": make_pipeline("ner", ner_config(96, 4), train, vectors),
+        "mner": make_pipeline("mner", {"model": settings["model"]}, train, vectors),
     }
     best: dict[str, float] = dict.fromkeys(contestants, 0.0)
     for epoch in range(epochs):
@@ -68,25 +43,11 @@ def main(
     print(f"mner trains {best['mner'] / best['ner']:.2f} times as fast as ner")
 
 
-def make(
-    factory: str, config: dict[str, Any], train: Path, vectors: str
-) -> tuple[Language, list[Example], Adam]:
-    """An initialized pipeline, its examples and its optimizer."""
-    nlp = spacy.blank("en")
-    nlp.vocab.vectors = load_model(vectors).vocab.vectors
-    nlp.add_pipe(factory, config=config)
-    examples = list(create_corpus_v1(train)(nlp))
-    optimizer = Adam(0.003, beta1=0.9, beta2=0.99, grad_clip=5.0, L2=0.0)
-    nlp.initialize(lambda: examples, sgd=optimizer)
-    return nlp, examples, optimizer
-
-
 def train_epoch(nlp: Language, examples: list[Example], optimizer: Any, batch_size: int) -> float:
     """Train on all examples once. RETURNS (float): posts per second."""
     # Predicted docs are annotated by nothing in training, but ner keeps alignments on the example.
     start = time.perf_counter()
-    for batch in minibatch(examples, batch_size):
-        nlp.update(batch, sgd=optimizer, drop=0.35)
+    train_pipeline(nlp, examples, optimizer, batch_size)
     return len(examples) / (time.perf_counter() - start)
 
 
