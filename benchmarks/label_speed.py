@@ -18,13 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-import spacy
 import torch
 import typer
 from plain_pytorch import PlainContestant
+from posts import read, tags_of, word_table, words
 from spacy.tokens import Doc, DocBin
-from spacy.util import load_model
 from spacy_pipelines import labeller, make_pipeline, mner_config, ner_config, train_pipeline
 
 from spacy_mner.extensions import set_extensions
@@ -109,31 +107,6 @@ def make(
     for _ in range(3):
         train_pipeline(nlp, examples, optimizer, 16)
     return labeller(nlp, docs, batch_size)
-
-
-def read(path: Path) -> list[Doc]:
-    """Posts with a token at least."""
-    docs = DocBin().from_disk(path).get_docs(spacy.blank("en").vocab)
-    return [doc for doc in docs if len(doc)]
-
-
-def words(doc: Doc) -> list[str]:
-    return [token.text for token in doc]
-
-
-def tags_of(doc: Doc) -> list[str]:
-    return [f"{t.ent_iob_}-{t.ent_type_}" if t.ent_type_ else "O" for t in doc]
-
-
-def word_table(vectors: str, docs: list[Doc]) -> tuple[dict[str, int], np.ndarray]:
-    """Row by word, as it is and in lower case, for the words of the docs, and the rows; row 0 is zero,
-    for unknown words."""
-    vocab = load_model(vectors).vocab
-    forms = {form for doc in docs for t in doc for form in (t.text, t.lower_)}
-    rows = {form: vocab.vectors.key2row.get(vocab.strings.add(form), -1) for form in forms}
-    data = np.asarray(vocab.vectors.data, dtype=np.float32)
-    table = {form: row + 1 for form, row in rows.items() if row >= 0}
-    return table, np.concatenate([np.zeros((1, data.shape[1]), np.float32), data])
 
 
 if __name__ == "__main__":
