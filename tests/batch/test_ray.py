@@ -50,7 +50,8 @@ def cluster():
             patch.setenv(name, value)
         ray = pytest.importorskip("ray", reason="Ray is not installed: spacy-mner[ray]")
         pytest.importorskip("ray.data", reason="Ray Data is not installed: spacy-mner[ray]")
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        # Of its own, also where a cluster runs on this machine.
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
         yield ray
         ray.shutdown()
 
