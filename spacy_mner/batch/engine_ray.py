@@ -97,13 +97,11 @@ def _connected(address: Optional[str]) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    # A cluster that is there has its dashboard already, or not.
     own = address is None and "RAY_ADDRESS" not in os.environ
+    options: Dict[str, Any] = {"include_dashboard": False} if own else {}
     try:
-        ray.init(
-            address=address,
-            logging_level="warning",
-            **({"include_dashboard": False} if own else {}),
-        )
+        ray.init(address=address, logging_level="warning", **options)
     except (ConnectionError, ValueError, RuntimeError) as error:
         where = "" if address is None else f" '{address}'"
         raise ValueError(Errors.M154.format(where=where, problem=error)) from None
