@@ -101,7 +101,7 @@ def _connected(address: Optional[str]) -> Iterator[Any]:
     own = address is None and "RAY_ADDRESS" not in os.environ
     options: Dict[str, Any] = {"include_dashboard": False} if own else {}
     try:
-        ray.init(address=address, logging_level="warning", **options)
+        ray.init(address=address, logging_level=logging.WARNING, **options)
     except (ConnectionError, ValueError, RuntimeError) as error:
         where = "" if address is None else f" '{address}'"
         raise ValueError(Errors.M154.format(where=where, problem=error)) from None
