@@ -10,8 +10,8 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import Model, PyTorchShim
 
-from ..errors import Errors
 from ..models.modalities.lookup import find_row
+from ..pipeline.find import find_mners
 from ..pipeline.mner import MultimodalEntityRecognizer
 from ..training.thin_vectors import thin_vectors
 
@@ -21,10 +21,7 @@ def find_mner(nlp: Language) -> MultimodalEntityRecognizer:
 
     RAISES (ValueError): M130 if there is none.
     """
-    for _, component in reversed(nlp.pipeline):
-        if isinstance(component, MultimodalEntityRecognizer):
-            return component
-    raise ValueError(Errors.M130.format(pipes=", ".join(nlp.pipe_names) or "empty"))
+    return find_mners(nlp)[-1][1]
 
 
 def count_parameters(nlp: Language) -> int:

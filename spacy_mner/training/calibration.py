@@ -18,6 +18,7 @@ from ..errors import Errors, Warnings
 from ..evaluation.calibration import Judged, calibration, judge, negative_log_likelihood
 from ..models.tagger import get_decoder
 from ..pictures import Condition, with_pictures
+from ..pipeline.find import find_mners
 from ..pipeline.mner import MultimodalEntityRecognizer
 from ..pipeline.prediction import (
     ScoredBatch,
@@ -134,7 +135,7 @@ def calibrate(
         `n_folds`, `temperatures`, `before` and `after` (all folds pooled).
     RAISES (ValueError): M130 if the pipeline has no `mner`, M142 if there is nothing to fit on.
     """
-    name, component = find_component(nlp)
+    name, component = find_mners(nlp)[0]
     copies = with_pictures(examples, images, seed=seed)
     if not copies:
         raise ValueError(Errors.M142.format(problem="there are no posts"))
@@ -155,17 +156,6 @@ def calibrate(
         )
     component.temperature = temperature
     return result
-
-
-def find_component(nlp: Language) -> Tuple[str, MultimodalEntityRecognizer]:
-    """The pipeline's first `mner` and its name.
-
-    RAISES (ValueError): M130 if there is none.
-    """
-    for name, pipe in nlp.pipeline:
-        if isinstance(pipe, MultimodalEntityRecognizer):
-            return name, pipe
-    raise ValueError(Errors.M130.format(pipes=", ".join(nlp.pipe_names)))
 
 
 def minimize(
