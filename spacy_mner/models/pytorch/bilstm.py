@@ -35,9 +35,7 @@ class BiLSTM(nn.Module):
         Two thirds of the inputs of a stream of posts are words that came before: what belongs to a word
         form is computed once, and kept.
         """
-        inputs, _, biases = _layer_weights(self.lstm, 0)
-        both = x.expand(2, *x.shape)
-        return torch.baddbmm(biases, both, inputs.transpose(1, 2)).transpose(0, 1)
+        return _project(self.lstm, 0, x.expand(2, *x.shape)).transpose(0, 1)
 
     def read_projected(self, table: Tensor, index: Tensor, mask: Tensor) -> Tensor:
         """The same as `forward` for x = inputs[index], where table = project(inputs); for CPUs.
@@ -98,14 +96,13 @@ def _scan_layers(
     mirror, last = _packed_indices(packed.batch_sizes)
     x = packed.data
     for layer in range(lstm.num_layers):
-        inputs, hidden, biases = _layer_weights(lstm, layer)
         if table is not None and layer == 0:
             projected = table.new_empty(2, len(x), table.shape[-1])
             for d, rows in enumerate((x[:, 0], x[:, 0].index_select(0, mirror))):
                 torch.index_select(table[:, d], 0, rows, out=projected[d])
         else:
-            both = torch.stack([x, x.index_select(0, mirror)])
-            projected = torch.baddbmm(biases, both, inputs.transpose(1, 2))
+            projected = _project(lstm, layer, torch.stack([x, x.index_select(0, mirror)]))
+        hidden = _both_directions(lstm, "weight_hh", layer)
         forwards, backwards = lstm_scan(projected, hidden.transpose(1, 2), sizes)
         x = torch.cat([forwards, backwards.index_select(0, mirror)], dim=-1)
     # Both directions end at a row's last step: the second one reads the row mirrored.
@@ -115,15 +112,18 @@ def _scan_layers(
     return packed._replace(data=x), ends
 
 
-def _layer_weights(lstm: nn.LSTM, layer: int) -> Tuple[Tensor, Tensor, Tensor]:
-    """Of both directions, gates in the order of `lstm_scan`: inputs (2, 4H, nI), hidden states
-    (2, 4H, H), biases (2, 1, 4H)."""
-    names = [f"l{layer}", f"l{layer}_reverse"]
-    inputs, hidden, input_bias, hidden_bias = (
-        torch.stack([_gates_together(getattr(lstm, f"{kind}_{name}")) for name in names])
-        for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+def _project(lstm: nn.LSTM, layer: int, both: Tensor) -> Tensor:
+    """What inputs (2, N, nI), one a direction, add to the gates of a layer: (2, N, 4H)."""
+    inputs, input_bias, hidden_bias = (
+        _both_directions(lstm, kind, layer) for kind in ("weight_ih", "bias_ih", "bias_hh")
     )
-    return inputs, hidden, (input_bias + hidden_bias).unsqueeze(1)
+    return torch.baddbmm((input_bias + hidden_bias).unsqueeze(1), both, inputs.transpose(1, 2))
+
+
+def _both_directions(lstm: nn.LSTM, kind: str, layer: int) -> Tensor:
+    """A layer's weights of both directions, (2, 4H, ...), gates in the order of `lstm_scan`."""
+    names = (f"{kind}_l{layer}", f"{kind}_l{layer}_reverse")
+    return torch.stack([_gates_together(getattr(lstm, name)) for name in names])
 
 
 def _gates_together(weights: Tensor) -> Tensor:
