@@ -4,9 +4,10 @@ from typing import List, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence
 
 from .lstm_scan import lstm_scan
+from .packing import from_other_end, pack, packed_indices, pad
 
 
 class BiLSTM(nn.Module):
@@ -27,7 +28,7 @@ class BiLSTM(nn.Module):
         if x.shape[0] == 0 or x.shape[1] == 0:
             return x.new_zeros(*x.shape[:2], self.nO)
         hidden, _ = self._read(x, mask.sum(1))
-        return _pad(hidden, mask)
+        return pad(hidden, mask)
 
     def project(self, x: Tensor) -> Tensor:
         """What inputs x (U, nI) add to the gates of the first layer: (U, 2, 4H), for both directions.
@@ -47,9 +48,9 @@ class BiLSTM(nn.Module):
         """
         if index.numel() == 0:
             return table.new_zeros(*index.shape, self.nO)
-        packed = _pack(index.unsqueeze(-1), mask.sum(1))
+        packed = pack(index.unsqueeze(-1), mask.sum(1))
         hidden, _ = _scan_layers(self.lstm, packed, table)
-        return _pad(hidden, mask)
+        return pad(hidden, mask)
 
     def last(self, x: Tensor, lengths: Tensor) -> Tensor:
         """The states (B, 2H) in which the two directions of the last layer end.
@@ -63,25 +64,12 @@ class BiLSTM(nn.Module):
 
     def _read(self, x: Tensor, lengths: Tensor) -> Tuple[PackedSequence, Tensor]:
         """All states of the last layer (packed), and the states (B, 2H) that it ends in."""
-        packed = _pack(x, lengths)
+        packed = pack(x, lengths)
         if torch.is_grad_enabled() and x.device.type == "cpu":
             return _scan_layers(self.lstm, packed)
         self.lstm.flatten_parameters()
         hidden, (last, _) = self.lstm(packed)
         return hidden, torch.cat([last[-2], last[-1]], dim=-1)
-
-
-def _pack(x: Tensor, lengths: Tensor) -> PackedSequence:
-    # A packed row has a step at least; that of an empty post is masked afterwards.
-    return pack_padded_sequence(
-        x, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False
-    )
-
-
-def _pad(hidden: PackedSequence, mask: Tensor) -> Tensor:
-    padded, _ = pad_packed_sequence(hidden, batch_first=True, total_length=mask.shape[1])
-    # Padding is zero already but for the step that stands for an empty post.
-    return padded if bool(mask[:, 0].all()) else padded.masked_fill(~mask.unsqueeze(-1), 0.0)
 
 
 def _scan_layers(
@@ -93,7 +81,7 @@ def _scan_layers(
         data (N, 1) are rows of it then.
     """
     sizes: List[int] = packed.batch_sizes.tolist()
-    mirror, last = _packed_indices(packed.batch_sizes)
+    mirror, last = packed_indices(packed)
     x = packed.data
     for layer in range(lstm.num_layers):
         if table is not None and layer == 0:
@@ -101,10 +89,10 @@ def _scan_layers(
             for d, rows in enumerate((x[:, 0], x[:, 0].index_select(0, mirror))):
                 torch.index_select(table[:, d], 0, rows, out=projected[d])
         else:
-            projected = _project(lstm, layer, torch.stack([x, x.index_select(0, mirror)]))
+            projected = _project(lstm, layer, torch.stack([x, from_other_end(x, mirror)]))
         hidden = _both_directions(lstm, "weight_hh", layer)
         forwards, backwards = lstm_scan(projected, hidden.transpose(1, 2), sizes)
-        x = torch.cat([forwards, backwards.index_select(0, mirror)], dim=-1)
+        x = torch.cat([forwards, from_other_end(backwards, mirror)], dim=-1)
     # Both directions end at a row's last step: the second one reads the row mirrored.
     ends = torch.cat([forwards.index_select(0, last), backwards.index_select(0, last)], dim=-1)
     if packed.unsorted_indices is not None:
@@ -130,13 +118,3 @@ def _gates_together(weights: Tensor) -> Tensor:
     """From torch's order of the gates, i, f, g, o, to i, f, o, g: those with a sigmoid first."""
     i, f, g, o = weights.chunk(4)
     return torch.cat([i, f, o, g])
-
-
-def _packed_indices(sizes: Tensor) -> Tuple[Tensor, Tensor]:
-    """For packed rows: where each step's mirror image is, and each row's last step."""
-    starts = sizes.cumsum(0) - sizes
-    step = torch.arange(len(sizes)).repeat_interleave(sizes)
-    row = torch.arange(len(step)) - starts[step]
-    # A row has as many steps as there are sizes above its rank.
-    lengths = (sizes.unsqueeze(1) > torch.arange(int(sizes[0]))).sum(0)
-    return starts[lengths[row] - 1 - step] + row, starts[lengths - 1] + torch.arange(len(lengths))

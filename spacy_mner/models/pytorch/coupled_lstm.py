@@ -5,8 +5,10 @@ from typing import List, Optional
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
-from .mirror import mirror
+from .coupled_scan import coupled_scan
+from .packing import from_other_end, pack, packed_indices, pad
 
 
 class CoupledBiLSTM(nn.Module):
@@ -61,36 +63,30 @@ class CoupledBiLSTM(nn.Module):
             the initial state, §3.1); None is zero.
         RETURNS (Tensor): (B, T, 2H), 0 on padding.
         """
-        n_rows, n_steps, _ = x.shape
-        if n_rows == 0 or n_steps == 0:
-            return x.new_zeros(n_rows, n_steps, self.nO)
-        # Each row reversed in its own length, so that both directions start at index 0.
-        index = mirror(mask.sum(1), n_steps).T[:, :, None]
-        rows = x.transpose(0, 1)
-        both = torch.stack([rows, rows.gather(0, index.expand_as(rows))])  # (2, T, B, nI)
-        projected = torch.baddbmm(self.biases, both.flatten(1, 2), self.input_weights)
-        steps = projected.view(2, n_steps, n_rows, -1).unbind(1)
+        if x.shape[0] == 0 or x.shape[1] == 0:
+            return x.new_zeros(*x.shape[:2], self.nO)
+        packed = pack(x, mask.sum(1))
+        # Each row reversed in its own length, so that both directions start at its first step.
+        mirror, _ = packed_indices(packed)
+        both = torch.stack([packed.data, from_other_end(packed.data, mirror)])  # (2, N, nI)
+        projected = torch.baddbmm(self.biases, both, self.input_weights)
+        forwards, backwards = self._scan(projected, packed, initial)
+        hidden = torch.cat([forwards, from_other_end(backwards, mirror)], -1)
+        return pad(packed._replace(data=hidden), mask)
 
-        hidden = self._loop(steps, initial)  # (T, 2, B, H)
-        forward, backward = hidden.unbind(1)
-        backward = backward.gather(0, index.expand_as(backward))
-        output = torch.cat([forward, backward], -1).transpose(0, 1)
-        return output.masked_fill(~mask[:, :, None], 0.0)
-
-    def _loop(self, steps: "tuple[Tensor, ...]", initial: Optional[Tensor]) -> Tensor:
-        width = self.nO // 2
-        hidden = steps[0].new_zeros(*steps[0].shape[:2], width)
-        cell = hidden if initial is None else initial.to(hidden.dtype).expand_as(hidden)
-        # h and c in one product for all that looks at c_{t-1}; W_co waits for c_t.
-        no_peephole = torch.zeros_like(self.input_peephole)
-        peepholes = torch.cat([self.input_peephole, no_peephole, no_peephole], 2)
-        weights = torch.cat([self.hidden_weights, peepholes], 1)  # (2, 2H, 3H)
-        outputs: List[Tensor] = []
-        for step in steps:
-            gates = torch.baddbmm(step, torch.cat([hidden, cell], 2), weights)
-            i, candidate, o = gates.split(width, 2)
-            cell = torch.lerp(cell, candidate.tanh(), i.sigmoid())
-            o = torch.baddbmm(o, cell, self.output_peephole)
-            hidden = o.sigmoid() * cell.tanh()
-            outputs.append(hidden)
-        return torch.stack(outputs)
+    def _scan(self, projected: Tensor, packed: PackedSequence, initial: Optional[Tensor]) -> Tensor:
+        sizes: List[int] = packed.batch_sizes.tolist()
+        if initial is None:
+            cells = projected.new_zeros(sizes[0], self.nO // 2)
+        else:
+            cells = initial if packed.sorted_indices is None else initial[packed.sorted_indices]
+        # Every step depends on the one before it: half precision would add up its rounding.
+        with torch.autocast(projected.device.type, enabled=False):
+            return coupled_scan(
+                projected.to(self.biases.dtype),
+                self.hidden_weights,
+                self.input_peephole,
+                self.output_peephole,
+                cells.to(self.biases.dtype).expand(2, -1, -1),
+                sizes,
+            )

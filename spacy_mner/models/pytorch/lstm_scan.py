@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from .packing import previous
+
 
 def lstm_scan(projected: Tensor, hidden_weights: Tensor, sizes: Sequence[int]) -> Tensor:
     """Run D independent LSTMs over the same packed rows; differentiable once.
@@ -72,51 +74,39 @@ class _Scan(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
         hidden_weights, gates, hidden, cells, tanh_cells = ctx.saved_tensors
         sizes = ctx.sizes
-        i, f, o, g = gates.split(hidden.shape[2], 2)
+        width = hidden.shape[2]
+        i, f, o, g = gates.split(width, 2)
+        start = hidden.new_zeros(hidden.shape[0], sizes[0], width)
         # All that does not wait for the next step, for all steps at once: how the hidden state
         # follows the cell, and how each follows the gates' pre-activations.
         by_cell = (1 - tanh_cells.square()).mul_(o)
-        local = torch.cat(
-            [
-                (1 - i).mul_(i).mul_(g),
-                (1 - f).mul_(f).mul_(_previous(cells, sizes)),
-                (1 - o).mul_(o).mul_(tanh_cells),
-                (1 - g.square()).mul_(i),
-            ],
-            dim=2,
-        ).unflatten(2, (4, -1))
+        by_i = (1 - i).mul_(i).mul_(g)
+        by_f = (1 - f).mul_(f).mul_(previous(cells, sizes, start))
+        by_o = (1 - o).mul_(o).mul_(tanh_cells)
+        by_g = (1 - g.square()).mul_(i)
         d_gates = torch.empty_like(gates)
-        d_parts = d_gates.unflatten(2, (4, -1))
+        # What flows into each step from its output and from the step after it.
+        d_hidden, d_cells = grad.clone(), torch.zeros_like(cells)
         to_hidden = hidden_weights.transpose(1, 2)
-        steps = zip(
-            *(x.split(sizes, 1) for x in (grad, by_cell, f, d_gates)),
-            *(x.split(sizes, 1) for x in (local[:, :, :2], local[:, :, 2], local[:, :, 3])),
-            *(x.split(sizes, 1) for x in (d_parts[:, :, :2], d_parts[:, :, 2], d_parts[:, :, 3])),
-            strict=True,
-        )
-        later_h: Optional[Tensor] = None
-        later_c: Optional[Tensor] = None
-        for d_h, h_c, forget, d_step, by_i_f, by_o, by_g, d_i_f, d_o, d_g in reversed(list(steps)):
-            if later_h is None or later_c is None:
-                d_c = d_h * h_c
-            else:
-                n = later_h.shape[1]
-                d_h = d_h.clone()
-                d_h[:, :n] += later_h
-                d_c = d_h * h_c
-                d_c[:, :n] += later_c
-            torch.mul(by_i_f, d_c.unsqueeze(2), out=d_i_f)
-            torch.mul(by_o, d_h, out=d_o)
-            torch.mul(by_g, d_c, out=d_g)
-            # The first step's is computed in vain.
-            later_h, later_c = torch.bmm(d_step, to_hidden), d_c.mul_(forget)
-        d_weights = torch.bmm(_previous(hidden, sizes).transpose(1, 2), d_gates)
+        rows = [
+            x.split(sizes, 1)
+            for x in (
+                *(d_hidden, d_cells, d_gates, *d_gates.split(width, 2)),
+                *(by_cell, by_i, by_f, by_o, by_g, f),
+            )
+        ]
+        steps = list(zip(*rows, strict=True))
+        for t in range(len(steps) - 1, -1, -1):
+            d_h, d_c, step, d_i, d_f, d_o, d_g, h_c, c_i, c_f, h_o, c_g, c_c = steps[t]
+            d_c.addcmul_(d_h, h_c)
+            torch.mul(d_c, c_i, out=d_i)
+            torch.mul(d_c, c_f, out=d_f)
+            torch.mul(d_h, h_o, out=d_o)
+            torch.mul(d_c, c_g, out=d_g)
+            if t > 0:
+                n = sizes[t]
+                earlier_h, earlier_c, *_ = steps[t - 1]
+                earlier_h[:, :n].baddbmm_(step, to_hidden)
+                torch.mul(d_c, c_c, out=earlier_c[:, :n])
+        d_weights = torch.bmm(previous(hidden, sizes, start).transpose(1, 2), d_gates)
         return d_gates, d_weights, None
-
-
-def _previous(states: Tensor, sizes: Sequence[int]) -> Tensor:
-    """The states (D, N, H) one step earlier; zero before the first."""
-    first = states.new_zeros(states.shape[0], sizes[0], states.shape[2])
-    # A row that has a step t has all steps before it, at the same place.
-    earlier = [before[:, :n] for before, n in zip(states.split(sizes, 1), sizes[1:], strict=False)]
-    return torch.cat([first, *earlier], dim=1)

@@ -107,3 +107,18 @@ def test_runs_under_autocast():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = lstm(x, mask, initial)
     torch.testing.assert_close(output.float(), expected, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("lengths", [[5, 1, 3], [2, 2], [1]])
+def test_the_gradient_in_closed_form_is_that_of_finite_differences(lengths):
+    lstm = make_lstm().double()
+    x, mask = make_batch(lengths)
+    x, initial = x.double(), torch.randn(len(lengths), WIDTH, dtype=torch.double)
+    names, weights = zip(*lstm.named_parameters(), strict=True)
+
+    def output(x, initial, *weights):
+        parameters = dict(zip(names, weights, strict=True))
+        return torch.func.functional_call(lstm, parameters, (x, mask, initial))
+
+    inputs = [value.detach().clone().requires_grad_() for value in (x, initial, *weights)]
+    assert torch.autograd.gradcheck(output, inputs)
