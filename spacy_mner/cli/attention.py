@@ -10,13 +10,14 @@ from wasabi import Printer
 
 from ..errors import Errors
 from ..experiments.attention import attend, choose_posts, describe_attention, weight_range
+from ..experiments.attention_groups import weights_table
 from ..experiments.captions import read_captions
 from ..experiments.outputs import write_outputs
 from ..extensions import set_extensions
 from ..pictures import Condition
 from ..visualization.heatmap import draw_heatmaps
 from ..visualization.plots import save_figure
-from ._experiment import CaptionsOption, DataArg, OutputArg, command_line, print_files
+from ._experiment import CaptionsOption, DataArg, OutputArg, command_line, print_files, print_table
 from ._output import fail_on_coded_errors
 from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
 from .evaluate import ImagesChoice
@@ -51,8 +52,9 @@ def attention_cli(
     Which modality does the model listen to? Heat maps as in Figure 3 (Moon et al. 2018).
 
     A column a token, a row a modality: the darker, the more it counts. Below stand the gold tags and
-    the predicted ones. Without --ids, the posts are those whose entities the model is surest of:
-    right ones first, then wrong ones.
+    the predicted ones. A table says how much each modality counts on words with a vector, on unknown
+    and on oddly spelled ones, … of all posts. Without --ids, the posts drawn are those whose
+    entities the model is surest of: right ones first, then wrong ones.
 
     Example: python -m spacy mner attention training/sample/runs/wcv-attention/seed-0
     corpus/sample/test.spacy metrics/sample/attention --ids 7,12
@@ -85,7 +87,7 @@ def attention(
     command: str = "",
     silent: bool = True,
 ) -> List[Dict[str, Any]]:
-    """Draw the modality weights of posts as HTML, PNG and SVG in `output_dir`.
+    """Draw the modality weights of posts as HTML, PNG and SVG in `output_dir`, and sum up those of all.
 
     model (str): name or path of the pipeline.
     data_path (Path): the posts.
@@ -106,7 +108,8 @@ def attention(
     examples = list(Corpus(data_path)(nlp))
     if not examples:
         raise ValueError(Errors.M061.format(path=data_path))
-    chosen = choose_posts(attend(nlp, examples, images=images), ids=ids, n=n, source=data_path)
+    attended = attend(nlp, examples, images=images)
+    chosen = choose_posts(attended, ids=ids, n=n, source=data_path)
     posts = [describe_attention(post, described) for post in chosen]
     low, high = weight_range(posts)
     figures = save_figure(draw_heatmaps(posts, low=low, high=high), output_dir / "attention")
@@ -114,14 +117,18 @@ def attention(
         f"A column a token, a row a modality. Weights from {low:.2f} (white) to {high:.2f} (dark); those of "
         "a token add up to 1. A missing modality has weight 0."
     )
+    tables = {"attention-weights": weights_table(attended)} if attended else {}
     block = {"type": "heatmaps", "note": note, "posts": posts, "low": low, "high": high}
     files = write_outputs(
         output_dir,
         "attention",
         "Which modality the model listens to",
         text=[f"Pipeline {model}, pictures {images}."],
+        tables=tables,
         blocks=[block],
         command=command,
     )
+    for table in tables.values():
+        print_table(msg, table)
     print_files(msg, [*figures, *files])
     return posts

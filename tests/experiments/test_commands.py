@@ -20,6 +20,7 @@ from spacy_mner.cli.when_images_help import when_images_help
 from spacy_mner.evaluation.evaluate import evaluate
 from spacy_mner.experiments.pipelines import find_mner
 from spacy_mner.experiments.probabilities import span_probabilities
+from spacy_mner.experiments.texts import read_docs
 
 from ..visualization.test_report import Checker
 from .conftest import CONFIGS
@@ -175,6 +176,10 @@ def test_attention(trained, tmp_path):
         assert (post["gold"] == post["predicted"]) == post["verdict"].startswith("right")
     assert (tmp_path / "attention.png").read_bytes()[:4] == b"\x89PNG"
     assert posts[0]["tokens"][0] in read_page(tmp_path / "attention.html")
+    means = (tmp_path / "attention-weights.csv").read_text("utf8").splitlines()
+    assert means[0].split(",")[:3] == ["Tokens", "Number", "word"]
+    n_tokens = sum(len(doc) for doc in read_docs(trained.test))
+    assert means[1].startswith(f"all,{n_tokens},")
     one = attention(str(trained.seeing), trained.test, tmp_path / "one", ids=["3", "pictures/4"])
     assert one[0]["name"] == "post 3"
     off = attention(str(trained.seeing), trained.test, tmp_path / "off", ids=["3"], images="off")
