@@ -1,12 +1,12 @@
 """Bi-directional LSTMs over padded rows."""
 
-from typing import List, Optional, Tuple
+from typing import Iterator, List, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from .lstm_scan import lstm_scan
+from .lstm_scan import lstm_scan, lstm_states
 from .packing import from_other_end, pack, packed_indices, pad
 
 
@@ -84,20 +84,28 @@ def _scan_layers(
     mirror, last = packed_indices(packed)
     x = packed.data
     for layer in range(lstm.num_layers):
+        hidden = _both_directions(lstm, "weight_hh", layer).transpose(1, 2)
         if table is not None and layer == 0:
-            projected = table.new_empty(2, len(x), table.shape[-1])
-            for d, rows in enumerate((x[:, 0], x[:, 0].index_select(0, mirror))):
-                torch.index_select(table[:, d], 0, rows, out=projected[d])
+            steps = _look_up(table, torch.stack([x[:, 0], x[:, 0].index_select(0, mirror)]), sizes)
+            forwards, backwards = lstm_states(steps, hidden, sizes)
         else:
             projected = _project(lstm, layer, torch.stack([x, from_other_end(x, mirror)]))
-        hidden = _both_directions(lstm, "weight_hh", layer)
-        forwards, backwards = lstm_scan(projected, hidden.transpose(1, 2), sizes)
+            forwards, backwards = lstm_scan(projected, hidden, sizes)
         x = torch.cat([forwards, from_other_end(backwards, mirror)], dim=-1)
     # Both directions end at a row's last step: the second one reads the row mirrored.
     ends = torch.cat([forwards.index_select(0, last), backwards.index_select(0, last)], dim=-1)
     if packed.unsorted_indices is not None:
         ends = ends.index_select(0, packed.unsorted_indices)
     return packed._replace(data=x), ends
+
+
+def _look_up(table: Tensor, rows: Tensor, sizes: List[int]) -> Iterator[Tensor]:
+    """The rows (2, N) of a table (U, 2, 4H), step by step in one piece of memory: (2, sizes[t], 4H)."""
+    gates = table.new_empty(2, sizes[0], table.shape[-1])
+    for step in rows.split(sizes, 1):
+        for d in range(2):
+            torch.index_select(table[:, d], 0, step[d], out=gates[d, : step.shape[1]])
+        yield gates[:, : step.shape[1]]
 
 
 def _project(lstm: nn.LSTM, layer: int, both: Tensor) -> Tensor:

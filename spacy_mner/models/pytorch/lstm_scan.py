@@ -1,6 +1,6 @@
-"""The recurrence of an LSTM over packed rows, with its gradient, for training on a CPU."""
+"""The recurrence of an LSTM over packed rows on a CPU: for training, with its gradient, and without."""
 
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, Iterable, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -27,6 +27,33 @@ def lstm_scan(projected: Tensor, hidden_weights: Tensor, sizes: Sequence[int]) -
     RETURNS (Tensor): h, (D, N, H).
     """
     return _Scan.apply(projected, hidden_weights, sizes)
+
+
+def lstm_states(steps: Iterable[Tensor], hidden_weights: Tensor, sizes: Sequence[int]) -> Tensor:
+    """The same states without a gradient: nothing is kept of a step but what the next one needs, so that
+    the numbers at hand stay in the processor's cache.
+
+    steps (Iterable[Tensor]): for each step the inputs' share of the gates (D, sizes[t], 4H), which is
+        overwritten. They may share their memory.
+    hidden_weights (Tensor): (D, H, 4H).
+    sizes (Sequence[int]): as for `lstm_scan`.
+    RETURNS (Tensor): h, (D, N, H).
+    """
+    n_directions, width, _ = hidden_weights.shape
+    hidden = hidden_weights.new_empty(n_directions, sum(sizes), width)
+    cells = hidden_weights.new_zeros(n_directions, sizes[0], width)
+    h: Optional[Tensor] = None
+    for gates, next_h in zip(steps, hidden.split(sizes, 1), strict=True):
+        n = gates.shape[1]
+        if h is not None:
+            gates.baddbmm_(h[:, :n], hidden_weights)
+        gates[..., : 3 * width].sigmoid_()
+        i, f, o, g = gates.split(width, 2)
+        c = cells[:, :n].mul_(f).addcmul_(i, g.tanh_())
+        # g has been used: its place holds tanh(c).
+        torch.mul(o, torch.tanh(c, out=g), out=next_h)
+        h = next_h
+    return hidden
 
 
 class _Scan(torch.autograd.Function):
