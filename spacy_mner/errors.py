@@ -1,6 +1,6 @@
 """Coded errors and warnings: what was wrong, with which value, and what to do next."""
 
-from typing import Any
+from typing import Any, Iterable
 
 
 class _WithCodes(type):
@@ -416,3 +416,15 @@ class Errors(metaclass=_WithCodes):
         "'{path}' is not there, although its shard was labelled. Was it deleted? Run the same command "
         "again to make it again."
     )
+
+
+def check_choice(setting: str, value: str, options: Iterable[str]) -> None:
+    """Refuse a value that is not among the options.
+
+    RAISES (ValueError): M006.
+    """
+    options = list(options)
+    if value not in options:
+        raise ValueError(
+            Errors.M006.format(value=value, setting=setting, options=", ".join(options))
+        )

@@ -14,7 +14,7 @@ from typing import Any, Dict, Hashable, Iterable, List, Literal, Sequence, get_a
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .errors import Errors
+from .errors import check_choice
 from .extensions import set_extensions
 
 PICTURE_EXTENSIONS = ("image", "image_id", "image_vec")
@@ -83,10 +83,7 @@ def with_pictures(
     RETURNS (List[Example]): New examples with new predicted docs, in the same order.
     RAISES (ValueError): M006 if the condition is not known.
     """
-    if images not in CONDITIONS:
-        raise ValueError(
-            Errors.M006.format(value=images, setting="images", options=", ".join(CONDITIONS))
-        )
+    check_choice("images", images, CONDITIONS)
     set_extensions()
     examples = list(examples)
     pictures = [_get_picture(eg.reference) for eg in examples]

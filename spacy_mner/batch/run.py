@@ -6,7 +6,7 @@ from typing import Callable, Iterator, List, Optional, Sequence, Union
 
 from tqdm import tqdm
 
-from ..errors import Errors
+from ..errors import Errors, check_choice
 from .engine_local import run_local
 from .engine_ray import run_ray
 from .fingerprint import fingerprint_job
@@ -73,9 +73,7 @@ def label_files(
     RAISES (RecordError): A record cannot be used, and it is strict.
     """
     for value, setting, options in ((engine, "engine", ENGINES), (to, "format", tuple(SINKS))):
-        if value not in options:
-            message = Errors.M006.format(value=value, setting=setting, options=", ".join(options))
-            raise ValueError(message)
+        check_choice(setting, value, options)
     files = list_files(input_path, format)
     job = fingerprint_job(
         files,

@@ -6,7 +6,7 @@ from typing import Annotated, Dict, List
 from spacy.cli._util import setup_gpu
 from wasabi import Printer
 
-from ..errors import Errors
+from ..errors import check_choice
 from ..experiments.multi_seed import Result, run_seeds
 from ..experiments.outputs import write_outputs
 from ..experiments.runs import Data, Trial
@@ -119,8 +119,7 @@ def ways_in(
     RETURNS (Dict[str, List[Result]]): results by the way's name, one a seed.
     RAISES (ValueError): M131 for a way, M006 for a text that is not known.
     """
-    if text not in TEXTS:
-        raise ValueError(Errors.M006.format(value=text, setting="text", options=", ".join(TEXTS)))
+    check_choice("text", text, TEXTS)
     msg = Printer(no_print=silent, pretty=not silent)
     chosen = choose_ways(ways)
     base = load_configs(configs, ["mner"])["mner"]

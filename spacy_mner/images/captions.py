@@ -11,7 +11,7 @@ from spacy.tokenizer import Tokenizer
 from spacy.vocab import Vocab
 from thinc.util import to_numpy
 
-from ..errors import Errors
+from ..errors import Errors, check_choice
 from .reading import ImageReadError, describe
 
 POOLINGS = ("mean", "words")
@@ -28,9 +28,7 @@ def create_captions_encoder(
     RETURNS (CaptionsEncoder): The encoder. The pipeline is loaded at first use.
     RAISES (ValueError): If the pooling is unknown.
     """
-    if pooling not in POOLINGS:
-        options = ", ".join(POOLINGS)
-        raise ValueError(Errors.M006.format(value=pooling, setting="pooling", options=options))
+    check_choice("pooling", pooling, POOLINGS)
     return CaptionsEncoder(vectors, pooling)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional, Union
 import torch
 from torch import nn
 
-from ..errors import Errors
+from ..errors import Errors, check_choice
 from .preprocessing import Preprocessing, without_tensors
 from .timm_models import hub_files
 from .torch_encoder import TorchEncoder, build_quietly, width_of
@@ -158,12 +158,7 @@ class OpenClipRecipe:
             options = ", ".join(("path", *(f"weights={tag}" for tag in tags)))
             message = Errors.M110.format(name=self.name, option="weights", options=options)
             raise ValueError(message)
-        if self.weights not in tags:
-            setting = f"set of weights for '{self.model}'"
-            message = Errors.M006.format(
-                value=self.weights, setting=setting, options=", ".join(tags) or "none"
-            )
-            raise ValueError(message)
+        check_choice(f"set of weights for '{self.model}'", self.weights, tags or ["none"])
         return dict(open_clip.get_pretrained_cfg(self.model, self.weights))
 
     def _quick_gelu(self) -> bool:

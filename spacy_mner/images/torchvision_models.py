@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional, Union
 import torch
 from torch import nn
 
-from ..errors import Errors
+from ..errors import Errors, check_choice
 from .preprocessing import Preprocessing
 from .torch_encoder import TorchEncoder, build_quietly, width_of
 from .weights import (
@@ -171,11 +171,7 @@ class TorchvisionRecipe:
             raise ValueError(message)
         entries = models.get_model_weights(self.model)
         name = self.weights.rpartition(".")[2]  # ResNet50_Weights.DEFAULT, or DEFAULT
-        if name not in entries.__members__:
-            options = ", ".join(entries.__members__)
-            setting = f"set of weights for '{self.model}'"
-            message = Errors.M006.format(value=self.weights, setting=setting, options=options)
-            raise ValueError(message)
+        check_choice(f"set of weights for '{self.model}'", name, entries.__members__)
         return entries[name]
 
     def _build(self) -> nn.Module:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from spacy.tokens import Doc
 
-from ..errors import Errors
+from ..errors import Errors, check_choice
 from .cache import FormCache
 from .pytorch.dropout import Dropout
 from .pytorch.tagger import CONTEXT, MultimodalTagger
@@ -168,10 +168,7 @@ class Blueprint:
         names = [*self.forms, *self.docs, *([CONTEXT] if has_context else [])]
         for setting in ("post_dropout", "token_dropout"):
             for name in getattr(self, setting):
-                if name not in names:
-                    raise ValueError(
-                        Errors.M006.format(value=name, setting=setting, options=", ".join(names))
-                    )
+                check_choice(setting, name, names)
 
     def _parts(self) -> Dict[str, Any]:
         parts: Dict[str, Any] = {f"modality:{k}": v for k, v in {**self.forms, **self.docs}.items()}

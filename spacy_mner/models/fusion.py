@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from ..errors import Errors
+from ..errors import check_choice
 from .pytorch.attention import SQUASH, Concatenate, ModalityAttention
 from .types import FusionBuilder
 
@@ -13,10 +13,7 @@ def build_modality_attention_v1(squash: str = "sigmoid") -> FusionBuilder:
     squash (str): "sigmoid" (the paper's formula), "tanh" or "none".
     RAISES (ValueError): M006 for another value.
     """
-    if squash not in SQUASH:
-        raise ValueError(
-            Errors.M006.format(value=squash, setting="squash", options=", ".join(SQUASH))
-        )
+    check_choice("squash", squash, SQUASH)
     return partial(ModalityAttention, squash=squash)
 
 

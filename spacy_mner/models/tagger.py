@@ -11,12 +11,13 @@ from thinc.types import Floats2d
 from thinc.util import torch2xp, xp2torch
 from torch import Tensor
 
-from ..errors import Errors
+from ..errors import Errors, check_choice
 from .blueprint import Blueprint
 from .featurize import featurize
 from .pytorch.decoder import copy_labels
 from .pytorch.dropout import set_dropout
 from .pytorch.tagger import MultimodalTagger
+from .pytorch.transform import ACTIVATIONS
 from .shim import TaggerShim
 from .types import (
     Decoder,
@@ -90,6 +91,7 @@ def build_multimodal_tagger_v1(
         )
     if initial_state is not None and not isinstance(initial_state, DocModality):
         raise ValueError(Errors.M009.format(kind="initial_state", problem="it is no DocModality"))
+    check_choice("context_activation", context_activation, ACTIVATIONS)
     blueprint = Blueprint(
         forms=forms,
         docs=docs,
@@ -227,12 +229,7 @@ def missing_modalities(
     shim = get_shim(model)
     tagger = shim.module
     for name in names:
-        if name not in tagger.modality_names:
-            raise ValueError(
-                Errors.M006.format(
-                    value=name, setting="modality", options=", ".join(tagger.modality_names)
-                )
-            )
+        check_choice("modality", name, tagger.modality_names)
     with shim.lock:
         before = tagger.missing
         tagger.missing = before | frozenset(names)

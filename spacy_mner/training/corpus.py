@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
-from ..errors import Errors
+from ..errors import check_choice
 from ..extensions import set_extensions
 from ..pictures import CONDITIONS, Condition, copy_picture, share_images, with_pictures
 from .augmenters import keep_images
@@ -65,10 +65,7 @@ class MultimodalCorpus:
         images: str = "on",
         seed: int = 0,
     ) -> None:
-        if images not in CONDITIONS:
-            raise ValueError(
-                Errors.M006.format(value=images, setting="images", options=", ".join(CONDITIONS))
-            )
+        check_choice("images", images, CONDITIONS)
         set_extensions()
         self.corpus = _PictureCorpus(
             path, gold_preproc=gold_preproc, max_length=max_length, limit=limit

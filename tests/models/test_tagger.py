@@ -170,6 +170,13 @@ def test_wrong_settings_are_refused(overrides, code):
         make_tagger(make_docs(), **overrides)
 
 
+@pytest.mark.parametrize("part", ["WordVectors", "CharBiLSTM", "CharCNN", "ImageVectors"])
+def test_an_unknown_activation_is_refused_when_the_config_is_read(part):
+    build = spacy.registry.architectures.get(f"spacy_mner.{part}.v1")
+    with pytest.raises(ValueError, match=r"\[M006\] 'square' .*activation.*tanh, relu, gelu, none"):
+        build(activation="square")
+
+
 def test_a_part_without_the_protocol_is_refused():
     block = {"@architectures": "spacy_mner.MultimodalTagger.v1", "modalities": {}}
     parts = {name: resolve(PARTS[name]) for name in ("fusion", "encoder", "decoder")}

@@ -9,8 +9,9 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from torch import nn
 
-from ...errors import Errors
+from ...errors import Errors, check_choice
 from ..pytorch.chars import CharBiLSTMModule, CharCNNModule
+from ..pytorch.transform import ACTIVATIONS
 from ..types import Features, State
 from .counts import count_forms
 
@@ -34,7 +35,9 @@ def build_char_bilstm_v1(
     dropout (Optional[float]): rate on the transform's input; None follows `[training] dropout`.
     activation (str): non-linearity of the transform.
     RETURNS (Characters): a form modality.
+    RAISES (ValueError): M006 for an unknown activation.
     """
+    check_choice("activation", activation, ACTIVATIONS)
     settings = {"embed_width": embed_width, "hidden_width": hidden_width}
     return Characters(CharBiLSTMModule, settings, max_length, min_freq, dropout, activation)
 
@@ -55,8 +58,9 @@ def build_char_cnn_v1(
     window (int): characters that a filter sees, an odd number.
     max_length, min_freq, dropout, activation: as in `build_char_bilstm_v1`.
     RETURNS (Characters): a form modality.
-    RAISES (ValueError): M011 for an even window.
+    RAISES (ValueError): M011 for an even window, M006 for an unknown activation.
     """
+    check_choice("activation", activation, ACTIVATIONS)
     if window < 1 or window % 2 == 0:
         raise ValueError(Errors.M011.format(setting="window", value=window, range="an odd number"))
     settings = {"embed_width": embed_width, "n_filters": n_filters, "window": window}

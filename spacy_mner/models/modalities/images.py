@@ -8,8 +8,9 @@ import torch
 from spacy.tokens import Doc
 from torch import Tensor, nn
 
-from ...errors import Errors, Warnings
+from ...errors import Errors, Warnings, check_choice
 from ..pytorch.images import ImageVectorsModule
+from ..pytorch.transform import ACTIVATIONS
 from ..types import Features, State
 
 POOLING = ("mean", "attention")
@@ -37,12 +38,10 @@ def build_image_vectors_v1(
     gated (bool): multiply the transformed picture by a relevance gate in (0, 1) that each token opens
         or closes by what it and the picture are.
     RETURNS (ImageVectors): a doc modality.
-    RAISES (ValueError): M006 for an unknown pooling.
+    RAISES (ValueError): M006 for an unknown pooling or activation.
     """
-    if pooling not in POOLING:
-        raise ValueError(
-            Errors.M006.format(value=pooling, setting="pooling", options=", ".join(POOLING))
-        )
+    check_choice("pooling", pooling, POOLING)
+    check_choice("activation", activation, ACTIVATIONS)
     return ImageVectors(width, pooling, rank, standardize, dropout, activation, gated)
 
 

@@ -12,7 +12,8 @@ from spacy.vocab import Vocab
 from thinc.api import get_array_module
 from torch import nn
 
-from ...errors import Errors, Warnings
+from ...errors import Errors, Warnings, check_choice
+from ..pytorch.transform import ACTIVATIONS
 from ..pytorch.words import WordVectorsModule
 from ..types import Features, State
 from .counts import count_forms
@@ -49,12 +50,10 @@ def build_word_vectors_v1(
     activation (str): non-linearity of the transform.
     default_width (int): width of the trained vectors when the pipeline has no table.
     RETURNS (WordVectors): a form modality.
-    RAISES (ValueError): M006 for an unknown value of `unknown`.
+    RAISES (ValueError): M006 for an unknown value of `unknown` or `activation`.
     """
-    if unknown not in UNKNOWN:
-        raise ValueError(
-            Errors.M006.format(value=unknown, setting="unknown", options=", ".join(UNKNOWN))
-        )
+    check_choice("unknown", unknown, UNKNOWN)
+    check_choice("activation", activation, ACTIVATIONS)
     return WordVectors(
         unknown=unknown,
         trainable=trainable,

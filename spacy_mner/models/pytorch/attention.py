@@ -5,7 +5,7 @@ from typing import Callable, Dict, Optional, Tuple
 import torch
 from torch import Tensor, nn
 
-from ...errors import Errors
+from ...errors import check_choice
 
 SQUASH: Dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
@@ -28,10 +28,7 @@ class ModalityAttention(nn.Module):
 
     def __init__(self, n_modalities: int, width: int, *, squash: str = "sigmoid") -> None:
         super().__init__()
-        if squash not in SQUASH:
-            raise ValueError(
-                Errors.M006.format(value=squash, setting="squash", options=", ".join(SQUASH))
-            )
+        check_choice("squash", squash, SQUASH)
         self.squash = squash
         self.nO = width
         self.scores = nn.Linear(n_modalities * width, n_modalities)

@@ -5,7 +5,7 @@ from typing import Callable, Dict
 import torch
 from torch import Tensor, nn
 
-from ...errors import Errors
+from ...errors import check_choice
 
 ACTIVATIONS: Dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
@@ -25,12 +25,7 @@ class Transform(nn.Module):
 
     def __init__(self, nI: int, nO: int, *, activation: str = "tanh") -> None:
         super().__init__()
-        if activation not in ACTIVATIONS:
-            raise ValueError(
-                Errors.M006.format(
-                    value=activation, setting="activation", options=", ".join(ACTIVATIONS)
-                )
-            )
+        check_choice("activation", activation, ACTIVATIONS)
         self.activation = activation
         self.linear = nn.Linear(nI, nO)
 

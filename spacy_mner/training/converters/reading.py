@@ -4,7 +4,7 @@ import glob
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, NoReturn, Optional, Union
 
-from ...errors import Errors
+from ...errors import Errors, check_choice
 from .conll import mark_conll, read_conll
 from .jsonl import mark_jsonl, read_jsonl
 from .parts import WHOLE, FilePart, Mark
@@ -65,10 +65,7 @@ def check_format(format: str) -> None:
     format (str): A key of READERS, or "auto".
     RAISES (ValueError): M006.
     """
-    if format not in FORMATS:
-        raise ValueError(
-            Errors.M006.format(value=format, setting="format", options=", ".join(FORMATS))
-        )
+    check_choice("format", format, FORMATS)
 
 
 def find_files(path: Union[str, Path], format: str = "auto") -> List[Path]:
