@@ -5,14 +5,15 @@ pictures: crops of photographs (the embedded sample), a folder `images`, or capt
 """
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Dict, List, Optional
 
 import typer
 from sample_pictures import write_pictures
 from wasabi import msg
 
+from spacy_mner.cli._output import fail_on_coded_errors
 from spacy_mner.cli.convert import convert
-from spacy_mner.cli.encode import encode_images
+from spacy_mner.cli.encode import encode_images, parse_options
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 
@@ -31,8 +32,19 @@ def features(
     data_dir: DataDir,
     work_dir: WorkDir,
     encoder: Annotated[str, typer.Option(help="Image encoder for pictures")] = "efficientnet_lite0",
+    caption_encoder: Annotated[
+        str, typer.Option(help="Image encoder for captions, e.g. sentences")
+    ] = "captions",
+    options: Annotated[
+        Optional[List[str]],
+        typer.Option(
+            "--set",
+            help="Option of the encoder that is used as NAME=VALUE, e.g. --set model=FOLDER; may be "
+            "repeated",
+        ),
+    ] = None,
     vectors: Annotated[
-        Optional[str], typer.Option(help="Pipeline whose vectors captions use")
+        Optional[str], typer.Option(help="Pipeline whose vectors the caption encoder captions uses")
     ] = None,
     captions: CaptionsFile = None,
     regions: Annotated[
@@ -50,22 +62,23 @@ def features(
         msg.good(f"Pictures of the sample: {written} cut, {present} were there", str(work_dir))
         pictures = work_dir / "pictures"
     source = find_captions(data_dir, captions)
-    if source is not None:
-        encode_images(
-            source,
-            work_dir / "features",
-            "captions",
-            vectors=vectors,
-            regions=regions,
-            silent=False,
-        )
-    elif pictures.is_dir():
-        encode_images(
-            pictures, work_dir / "features", encoder, regions=regions, use_gpu=gpu_id, silent=False
-        )
-    else:
+    if source is None and not pictures.is_dir():
         msg.warn(
             f"{data_dir} has no folder 'images' and no captions.*.json: posts without pictures"
+        )
+        return
+    name = encoder if source is None else caption_encoder
+    # The project always names its word vectors; a table of them needs no GPU.
+    own: Dict[str, Any] = {"vectors": vectors} if name == "captions" else {"use_gpu": gpu_id}
+    with fail_on_coded_errors():
+        encode_images(
+            source or pictures,
+            work_dir / "features",
+            name,
+            regions=regions,
+            options=parse_options(options or []),
+            silent=False,
+            **own,
         )
 
 

@@ -366,6 +366,22 @@ class Errors(metaclass=_WithCodes):
     )
     M131 = "There is no way in '{name}'. There are: {known}."
 
+    # Sentence encoders for captions: M132-M135
+    M132 = 'The caption "{caption}" holds no text that could be encoded.'
+    M133 = (
+        "There is no sentence encoder '{model}' on this machine: it is not a folder, and Hugging Face's "
+        "cache ({cache}) does not hold it. Give as `model` a folder with config.json, the tokenizer's "
+        "files and model.safetensors, or allow the download with the option `download`."
+    )
+    M134 = (
+        "The sentence encoder '{model}' cannot be downloaded: {reason}. Get its files some other way, and "
+        "give their folder as `model`."
+    )
+    M135 = (
+        "'{path}' is not a sentence encoder that could be used: {problem}. Give as `model` a folder with "
+        "config.json, the tokenizer's files and the weights of an encoder such as BERT."
+    )
+
     # Confidence: M140-M149
     M140 = (
         "The decoder '{decoder}' knows no probabilities of tags and sequences. marginals, n_best and "

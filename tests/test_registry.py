@@ -21,6 +21,7 @@ BLOCKED = (
     "timm",
     "open_clip",
     "safetensors",
+    "transformers",
     "matplotlib",
     "skimage",
     "pandas",

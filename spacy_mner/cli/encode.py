@@ -85,7 +85,7 @@ def encode_cli(
     STORE/missing.json; they stop nothing.
 
     Encoders that come with the package: efficientnet_lite0, googlenet, inception_v3, torchvision,
-    timm, open_clip (pictures), captions (captions), precomputed (ids of pictures).
+    timm, open_clip (pictures), captions, sentences (captions), precomputed (ids of pictures).
     """
     import_code(code_path)
     with fail_on_coded_errors():

@@ -81,12 +81,7 @@ class TorchEncoder:
         self.device = device
         self._backbone: Optional[Backbone] = None
         self._preprocessing: Optional[Preprocessing] = None
-        try:
-            torch.device("cpu" if device is None else device)
-        except RuntimeError as err:
-            expected = "the name of a torch device, e.g. cpu, cuda or cuda:1"
-            message = Errors.M011.format(setting="device", value=repr(device), range=expected)
-            raise ValueError(message) from err
+        check_device(device)
 
     @property
     def name(self) -> str:
@@ -106,7 +101,7 @@ class TorchEncoder:
     @property
     def parallel(self) -> bool:
         """RETURNS (bool): Whether several batches at a time are faster: on the CPU."""
-        return self._device().type == "cpu"
+        return current_device(self.device).type == "cpu"
 
     def read(self, source: Any) -> np.ndarray:
         """Decode, scale and crop one picture.
@@ -156,7 +151,7 @@ class TorchEncoder:
     def _run(
         self, compute: Callable[[torch.Tensor], Optional[torch.Tensor]], batch: List[np.ndarray]
     ) -> Optional[torch.Tensor]:
-        device = self._device()
+        device = current_device(self.device)
         self._load().module.to(device)
         # TF32 would change the third digit from one GPU to the next.
         with (
@@ -170,9 +165,6 @@ class TorchEncoder:
             self._preprocessing = self.recipe.preprocessing()
         return self._preprocessing
 
-    def _device(self) -> torch.device:
-        return get_torch_default_device() if self.device is None else torch.device(self.device)
-
     def _load(self) -> Backbone:
         if self._backbone is None:
             backbone = self.recipe.load()
@@ -183,6 +175,29 @@ class TorchEncoder:
     def __getstate__(self) -> Dict[str, Any]:
         # Whoever unpickles it finds the weights where this one did.
         return {**self.__dict__, "_backbone": None, "_preprocessing": None}
+
+
+def check_device(device: Optional[str]) -> None:
+    """Make sure that an option names a device.
+
+    device (Optional[str]): Name of a torch device, or None.
+    RAISES (ValueError): If there is no such device.
+    """
+    try:
+        torch.device("cpu" if device is None else device)
+    except RuntimeError as err:
+        expected = "the name of a torch device, e.g. cpu, cuda or cuda:1"
+        message = Errors.M011.format(setting="device", value=repr(device), range=expected)
+        raise ValueError(message) from err
+
+
+def current_device(device: Optional[str]) -> torch.device:
+    """Say where to compute now: `--gpu-id` and `prefer_gpu` may come after an encoder was made.
+
+    device (Optional[str]): Name of a torch device. None: the device of Thinc's current ops.
+    RETURNS (torch.device): The device.
+    """
+    return get_torch_default_device() if device is None else torch.device(device)
 
 
 def build_quietly(build: Callable[[], Any]) -> Any:

