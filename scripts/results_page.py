@@ -1,0 +1,178 @@
+"""The figures of docs/results.md: from finished runs into the repository, and from there into the page.
+
+    python scripts/results_page.py collect twitter2017   # metrics/ -> docs/results/ (counts, no text)
+    python scripts/results_page.py write                 # docs/results/ -> the tables of the page
+    python scripts/results_page.py write --check         # fails if the page says something else
+
+A table of the page stands between `<!-- table KIND DATASET NAMES -->` and `<!-- end -->`.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from wasabi import msg
+
+from spacy_mner.evaluation.counts import PostCounts
+from spacy_mner.experiments import ways
+from spacy_mner.experiments.multi_seed import spread
+from spacy_mner.experiments.significance import compare_counts
+from spacy_mner.experiments.tables import ablation_table, paper_table1, table1
+from spacy_mner.experiments.texts import read_docs
+from spacy_mner.experiments.vocab_sensitivity import PAIR, SHARES, run_name, vocab_table
+from spacy_mner.output import atomic_text, write_json
+from spacy_mner.visualization.table import Cell, Table, Value
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs/results"
+PAGE = ROOT / "docs/results.md"
+BLOCK = re.compile(r"(<!-- table (?P<spec>[^\n]*?) -->\n).*?(?=<!-- end -->)", re.DOTALL)
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+Result = dict[str, Any]
+
+
+@app.command()
+def collect(
+    dataset: Annotated[str, typer.Argument(help="Name of the folder below metrics and corpus")],
+    metrics: Annotated[Path, typer.Option(help="Results")] = Path("metrics"),
+    corpus: Annotated[Path, typer.Option(help="Scored posts: DATASET/test.spacy")] = Path("corpus"),
+) -> None:
+    """Copy the results of finished runs, and the number of tokens of each scored post."""
+    paths = sorted((metrics / dataset / "runs").glob("*/seed-*.json"))
+    for path in paths:
+        target = RESULTS / dataset / "runs" / path.parent.name / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    lengths = [len(doc) for doc in read_docs(corpus / dataset / "test.spacy")]
+    write_json(RESULTS / dataset / "lengths.json", lengths, indent=0)
+    msg.good(f"Results of {len(paths)} runs", str(RESULTS / dataset))
+
+
+@app.command()
+def write(
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; fail instead")] = False,
+) -> None:
+    """Write the tables of docs/results.md from docs/results."""
+    before = PAGE.read_text("utf8")
+    after = fill(before)
+    if after == before:
+        msg.good("The tables are those of docs/results")
+    elif check:
+        msg.fail("docs/results.md differs from docs/results: run this without --check", exits=1)
+    else:
+        with atomic_text(PAGE) as stream:
+            stream.write(after)
+        msg.good("Wrote the tables", str(PAGE))
+
+
+def fill(page: str) -> str:
+    """The page with every table made anew."""
+    return BLOCK.sub(lambda match: match[1] + "\n" + make_table(match["spec"]) + "\n", page)
+
+
+def make_table(spec: str) -> str:
+    """Markdown of one table.
+
+    spec (str): "KIND DATASET NAME NAME …".
+    """
+    kind, dataset, *names = spec.split()
+    return KINDS[kind](dataset, names).to_markdown()
+
+
+def read_runs(dataset: str, name: str) -> list[Result]:
+    """The stored results of a row, one a seed."""
+    paths = sorted((RESULTS / dataset / "runs" / name).glob("seed-*.json"))
+    return [json.loads(path.read_text("utf8")) for path in paths]
+
+
+def all_runs(dataset: str, names: list[str]) -> dict[str, list[Result]]:
+    """The results of several rows; a row that has none yet is left out."""
+    found = {name: read_runs(dataset, name) for name in names}
+    return {name: runs for name, runs in found.items() if runs}
+
+
+def make_paper_table(dataset: str, names: list[str]) -> Table:
+    """F1 next to the paper's."""
+    table = paper_table1(all_runs(dataset, names))
+    assert table is not None
+    return table
+
+
+def make_vocab_table(dataset: str, names: list[str]) -> Table:
+    """Table 3."""
+    return vocab_table(
+        {row: {share: read_runs(dataset, run_name(row, share)) for share in SHARES} for row in PAIR}
+    )
+
+
+def make_ablation_table(dataset: str, names: list[str]) -> Table:
+    """What a row loses at test time."""
+    results = [result["ablation"] for result in read_runs(dataset, names[0])]
+    return ablation_table(results, subject=names[0])
+
+
+def make_comparisons(dataset: str, names: list[str]) -> Table:
+    """Pairs A:B: the difference of typed F1, seed by seed and pooled."""
+    rows: list[Sequence[Cell]] = []
+    for a, b in (pair.split(":") for pair in names):
+        runs = [read_runs(dataset, name) for name in (a, b)]
+        seeds = [{result["seed"] for result in some} for some in runs]
+        runs = [[r for r in some if r["seed"] in seeds[0] & seeds[1]] for some in runs]
+        counts = [[[PostCounts(*post) for post in r["counts"]] for r in found] for found in runs]
+        found = compare_counts(*counts)["typed"]
+        by_seed = {r["seed"]: r["scores"]["ents_f"] for r in runs[1]}
+        gains = [100 * (r["scores"]["ents_f"] - by_seed[r["seed"]]) for r in runs[0]]
+        gain = spread(gains).value(2)
+        interval = f"[{Value(found.low, digits=2).show()}, {Value(found.high, digits=2).show()}]"
+        rows.append([a, b, len(gains), gain, interval, show_p(found.p_randomisation)])
+    return Table(
+        title=f"Differences of typed F1, {dataset}",
+        header=["A", "B", "Seeds", "A − B", "95 % interval", "p"],
+        rows=rows,
+        note=(
+            "A − B: mean ± standard deviation over the seeds. Interval: paired bootstrap over posts; p: "
+            "approximate randomisation, two-sided; both with the seeds pooled (`spacy mner compare`)."
+        ),
+    )
+
+
+def show_p(p: float) -> str:
+    """A probability with three decimals."""
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+def make_ways_table(dataset: str, names: list[str]) -> Table:
+    """Ways in for the picture. NAMES: the text, or "vocab25"."""
+    text, keep = (names[0], 1.0) if not names[0].startswith("vocab") else ("plain", 0.25)
+    lengths = json.loads((RESULTS / dataset / "lengths.json").read_text("utf8"))
+
+    def read(shuffled: bool) -> dict[str, list[Result]]:
+        found = {
+            way: read_runs(dataset, ways.run_name(way, shuffled=shuffled, text=text, keep=keep))
+            for way in ways.WAYS
+        }
+        return {way: runs for way, runs in found.items() if runs}
+
+    short = [i for i, length in enumerate(lengths) if length <= ways.SHORT]
+    return ways.ways_table(
+        read(False), read(True), short, title=f"Ways in for the picture, {dataset}, {names[0]}"
+    )
+
+
+KINDS: dict[str, Callable[[str, list[str]], Table]] = {
+    "table1": lambda dataset, names: table1(all_runs(dataset, names)),
+    "paper": make_paper_table,
+    "vocab": make_vocab_table,
+    "ablation": make_ablation_table,
+    "compare": make_comparisons,
+    "ways": make_ways_table,
+}
+
+
+if __name__ == "__main__":
+    app()

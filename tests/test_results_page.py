@@ -1,0 +1,45 @@
+"""docs/results.md shows what the stored runs say."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs/results"
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import results_page  # noqa: E402
+
+
+def test_the_page_is_that_of_the_stored_runs():
+    page = results_page.PAGE.read_text("utf8")
+    assert len(results_page.BLOCK.findall(page)) >= 4
+    assert results_page.fill(page) == page
+
+
+def test_a_figure_that_no_run_has_is_replaced():
+    block = next(results_page.BLOCK.finditer(results_page.PAGE.read_text("utf8")))
+    table = block[0] + "<!-- end -->"
+    digit = next(i for i, char in enumerate(table) if char.isdigit() and i > len(block[1]))
+    wrong = table[:digit] + "x" + table[digit + 1 :]
+    assert results_page.fill(wrong) == table
+
+
+@pytest.mark.parametrize(
+    "path", sorted(RESULTS.glob("*/runs/*/seed-*.json")), ids=lambda p: "-".join(p.parts[-4:])
+)
+def test_a_stored_run_counts_the_posts_of_its_data_set(path):
+    result = json.loads(path.read_text("utf8"))
+    dataset = RESULTS / path.relative_to(RESULTS).parts[0]
+    lengths = json.loads((dataset / "lengths.json").read_text("utf8"))
+    assert len(result["counts"]) == len(lengths)
+    assert result["seed"] == int(path.stem.removeprefix("seed-"))
+    right, wrong, missed = (sum(post[k] for post in result["counts"]) for k in range(3))
+    f1 = 2 * right / (2 * right + wrong + missed)
+    assert result["scores"]["ents_f"] == pytest.approx(f1, abs=1e-6)
+    # How it is made again, by anybody.
+    assert result["command"].startswith("python -m spacy mner ")
+    assert f"metrics/{dataset.name}" in result["command"]
+    assert "/tmp" not in result["command"]
