@@ -23,7 +23,14 @@ import typer
 from plain_pytorch import PlainContestant
 from posts import read, tags_of, word_table, words
 from spacy.tokens import Doc, DocBin
-from spacy_pipelines import labeller, make_pipeline, mner_config, ner_config, train_pipeline
+from spacy_pipelines import (
+    NER_SIZES,
+    labeller,
+    make_pipeline,
+    mner_config,
+    ner_config,
+    train_pipeline,
+)
 
 from spacy_mner.extensions import set_extensions
 
@@ -96,12 +103,10 @@ def make(
         for _ in range(3):
             flair.train_epoch(16)
         return flair.labeller(test, batch_size)
-    if name.startswith("ner"):
-        settings = ner_config(96, 4) if name == "ner-small" else ner_config(256, 8)
-        factory = "ner"
+    if name in NER_SIZES:
+        settings, factory = ner_config(*NER_SIZES[name]), "ner"
     else:
-        settings = {**mner_config(config), "scores": name == "mner"}
-        factory = "mner"
+        settings, factory = {**mner_config(config), "scores": name == "mner"}, "mner"
     settings.pop("factory", None)
     nlp, examples, optimizer = make_pipeline(factory, settings, train, vectors)
     for _ in range(3):

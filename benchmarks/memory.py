@@ -19,8 +19,7 @@ import psutil
 import spacy
 import torch
 import typer
-from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from posts import Text, label, read, text
 
 MEGABYTE = 2**20
 
@@ -38,19 +37,15 @@ def main(
     """Print resident size (with child processes) as posts go by, and its growth after the first ones."""
     torch.set_num_threads(1)
     nlp = spacy.load(model)
-    texts = [
-        ([token.text for token in doc], doc._.image_vec)
-        for doc in DocBin().from_disk(posts).get_docs(spacy.blank("en").vocab)
-        if len(doc)
-    ]
+    texts = [text(doc) for doc in read(posts)]
     done, start, given = 0, time.perf_counter(), 0.0
     marks = sorted({first, *(n_posts * k // 10 for k in range(1, 11))})
     for part in chunks(stream(texts, n_posts, hard=hard), 10_000):
         if zone:
             with nlp.memory_zone():
-                done += label(nlp, part, n_process, batch_size)
+                done += label(nlp, part, batch_size, n_process)
         else:
-            done += label(nlp, part, n_process, batch_size)
+            done += label(nlp, part, batch_size, n_process)
         if done >= marks[0]:
             size = resident()
             given = given or size
@@ -64,29 +59,13 @@ def main(
             break
 
 
-def stream(
-    texts: list[tuple[list[str], object]], n_posts: int, *, hard: bool
-) -> Iterator[tuple[list[str], object]]:
+def stream(texts: list[Text], n_posts: int, *, hard: bool) -> Iterator[Text]:
     """Posts without end, up to so many."""
     rng = random.Random(0)
     for words, vector in itertools.islice(itertools.cycle(texts), n_posts):
         if hard:
             words = [w if rng.random() < 0.5 else f"w{rng.getrandbits(48):x}" for w in words]
         yield words, vector
-
-
-def label(
-    nlp: Language, part: list[tuple[list[str], object]], n_process: int, batch_size: int
-) -> int:
-    """Label posts and forget them."""
-
-    def docs() -> Iterator[Doc]:
-        for words, vector in part:
-            doc = Doc(nlp.vocab, words=words)
-            doc._.image_vec = vector
-            yield doc
-
-    return sum(1 for _ in nlp.pipe(docs(), n_process=n_process, batch_size=batch_size))
 
 
 def chunks(items: Iterator, size: int) -> Iterator[list]:

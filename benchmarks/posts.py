@@ -1,11 +1,16 @@
-"""Posts as the contestants that know nothing of spaCy want them."""
+"""Posts as the contestants that know nothing of spaCy want them, and as a stream without end."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import spacy
+from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.util import load_model
+
+# Words, and the picture's vector.
+Text = tuple[list[str], np.ndarray | None]
 
 
 def read(path: Path) -> list[Doc]:
@@ -20,6 +25,22 @@ def words(doc: Doc) -> list[str]:
 
 def tags_of(doc: Doc) -> list[str]:
     return [f"{t.ent_iob_}-{t.ent_type_}" if t.ent_type_ else "O" for t in doc]
+
+
+def text(doc: Doc) -> Text:
+    return words(doc), doc._.image_vec
+
+
+def label(nlp: Language, texts: Iterable[Text], batch_size: int, n_process: int = 1) -> int:
+    """Label posts as they come, and forget them. RETURNS: number of posts."""
+
+    def docs() -> Iterator[Doc]:
+        for forms, vector in texts:
+            doc = Doc(nlp.vocab, words=forms)
+            doc._.image_vec = vector
+            yield doc
+
+    return sum(1 for _ in nlp.pipe(docs(), n_process=n_process, batch_size=batch_size))
 
 
 def word_table(vectors: str, docs: list[Doc]) -> tuple[dict[str, int], np.ndarray]:

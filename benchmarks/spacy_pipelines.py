@@ -15,6 +15,7 @@ from spacy_mner.training.corpus import create_corpus_v1
 
 # spaCy's `ner` as its quickstart makes it for CPU: width 96, depth 4 ("efficiency"), and with the
 # settings for accuracy: width 256, depth 8. Both read static vectors.
+NER_SIZES = {"ner-small": (96, 4), "ner-large": (256, 8)}
 NER = """
 [model]
 @architectures = "spacy.TransitionBasedParser.v2"

@@ -112,15 +112,20 @@ def draw_curves(curves: Sequence[Curve], *, x_label: str, y_label: str, title: s
         )
     ticks = sorted({x for curve in curves for x in curve.x})
     axes.set_xticks(ticks, [f"{x:g}" for x in ticks])
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
     if title:
         axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
+    finish_axes(axes, x_label=x_label, y_label=y_label)
+    return figure
+
+
+def finish_axes(axes: Any, *, x_label: str, y_label: str) -> None:
+    """What all line plots share: named axes, a quiet grid, no frame, a legend."""
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
     axes.grid(axis="y", color=GRID)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    return figure
 
 
 def draw_table(block: Dict[str, Any]) -> Any:
