@@ -7,6 +7,7 @@
 A table of the page stands between `<!-- table KIND DATASET NAMES -->` and `<!-- end -->`.
 """
 
+import csv
 import json
 import re
 import shutil
@@ -48,6 +49,8 @@ def collect(
         target = RESULTS / dataset / "runs" / path.parent.name / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
+    for path in sorted((metrics / dataset).glob("attention-*/attention-weights.csv")):
+        shutil.copyfile(path, RESULTS / dataset / f"{path.parent.name}.csv")
     lengths = [len(doc) for doc in read_docs(corpus / dataset / "test.spacy")]
     write_json(RESULTS / dataset / "lengths.json", lengths, indent=0)
     msg.good(f"Results of {len(paths)} runs", str(RESULTS / dataset))
@@ -116,6 +119,22 @@ def make_ablation_table(dataset: str, names: list[str]) -> Table:
     return ablation_table(results, subject=names[0])
 
 
+def make_weights_table(dataset: str, names: list[str]) -> Table:
+    """The mean weight of each modality by kind of word."""
+    with (RESULTS / dataset / f"attention-{names[0]}.csv").open(encoding="utf8") as file:
+        header, *lines = csv.reader(file)
+    rows: list[Sequence[Cell]] = []
+    for title, number, *values in lines:
+        pairs = zip(values[::2], values[1::2], strict=True)
+        cells = [Value(float(mean), float(sd), 2) if mean else None for mean, sd in pairs]
+        rows.append([title, int(number), *cells])
+    return Table(
+        title=f"Mean weight of each modality, {names[0]}, {dataset}",
+        header=[name for name in header if not name.endswith(" sd")],
+        rows=rows,
+    )
+
+
 def make_comparisons(dataset: str, names: list[str]) -> Table:
     """Pairs A:B: the difference of typed F1, seed by seed and pooled."""
     rows: list[Sequence[Cell]] = []
@@ -169,6 +188,7 @@ KINDS: dict[str, Callable[[str, list[str]], Table]] = {
     "paper": make_paper_table,
     "vocab": make_vocab_table,
     "ablation": make_ablation_table,
+    "weights": make_weights_table,
     "compare": make_comparisons,
     "ways": make_ways_table,
 }
