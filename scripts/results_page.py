@@ -155,8 +155,8 @@ def make_comparisons(dataset: str, names: list[str]) -> Table:
         rows=rows,
         note=(
             "A − B: mean ± standard deviation over the seeds. Interval: paired bootstrap over posts; p: "
-            "approximate randomisation, two-sided; both with the seeds pooled (`spacy mner compare`). They tell "
-            "what other posts would change, not what other seeds would: that is the deviation."
+            "approximate randomisation, two-sided; both with the seeds pooled (`spacy mner compare`). They "
+            "tell what other posts would change, not what other seeds would: that is the deviation."
         ),
     )
 
