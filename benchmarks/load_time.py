@@ -11,7 +11,7 @@ from typing import Annotated
 import spacy
 import typer
 from spacy.tokens import DocBin
-from spacy_pipelines import make_pipeline, mner_config, ner_config
+from spacy_pipelines import NER_SIZES, make_pipeline, mner_config, ner_config
 
 
 def main(
@@ -23,7 +23,7 @@ def main(
     """Print seconds to load, and the ratio."""
     mner = mner_config(config)
     mner.pop("factory")
-    contestants = {"mner": ("mner", mner), "ner": ("ner", ner_config(96, 4))}
+    contestants = {"mner": ("mner", mner), "ner": ("ner", ner_config(*NER_SIZES["ner-small"]))}
     with tempfile.TemporaryDirectory() as folder:
         for name, (factory, settings) in contestants.items():
             nlp, _, _ = make_pipeline(factory, settings, train, vectors)

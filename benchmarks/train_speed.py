@@ -16,7 +16,7 @@ import torch
 import typer
 from plain_pytorch import PlainContestant
 from posts import read, tags_of, word_table, words
-from spacy_pipelines import make_pipeline, mner_config, ner_config, train_pipeline
+from spacy_pipelines import NER_SIZES, make_pipeline, mner_config, ner_config, train_pipeline
 
 from spacy_mner.extensions import set_extensions
 
@@ -36,7 +36,9 @@ def main(
     model = {"model": mner_config(config)["model"]}
     contestants = {
         "mner": pipeline_epoch("mner", model, train, vectors, batch_size),
-        "ner-small": pipeline_epoch("ner", ner_config(96, 4), train, vectors, batch_size),
+        "ner-small": pipeline_epoch(
+            "ner", ner_config(*NER_SIZES["ner-small"]), train, vectors, batch_size
+        ),
         "plain": plain_epoch(train, vectors, batch_size),
     }
     best: dict[str, float] = dict.fromkeys(contestants, 0.0)

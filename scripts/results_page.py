@@ -11,17 +11,17 @@ import csv
 import json
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from wasabi import msg
 
-from spacy_mner.evaluation.counts import PostCounts
 from spacy_mner.experiments import ways
-from spacy_mner.experiments.multi_seed import spread
-from spacy_mner.experiments.significance import compare_counts
+from spacy_mner.experiments.comparison import compare_results, show_interval, show_probability
+from spacy_mner.experiments.multi_seed import Result, gain_of
+from spacy_mner.experiments.runs import read_result
 from spacy_mner.experiments.tables import ablation_table, paper_table1, table1
 from spacy_mner.experiments.texts import read_docs
 from spacy_mner.experiments.vocab_sensitivity import PAIR, SHARES, run_name, vocab_table
@@ -34,7 +34,6 @@ PAGE = ROOT / "docs/results.md"
 BLOCK = re.compile(r"(<!-- table (?P<spec>[^\n]*?) -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
-Result = dict[str, Any]
 
 
 @app.command()
@@ -90,18 +89,18 @@ def make_table(spec: str) -> str:
 def read_runs(dataset: str, name: str) -> list[Result]:
     """The stored results of a row, one a seed."""
     paths = sorted((RESULTS / dataset / "runs" / name).glob("seed-*.json"))
-    return [json.loads(path.read_text("utf8")) for path in paths]
+    return [read_result(path) for path in paths]
 
 
-def all_runs(dataset: str, names: list[str]) -> dict[str, list[Result]]:
-    """The results of several rows; a row that has none yet is left out."""
-    found = {name: read_runs(dataset, name) for name in names}
+def all_runs(dataset: str, folders: Mapping[str, str]) -> dict[str, list[Result]]:
+    """The results in several folders, by name; what has none yet is left out."""
+    found = {name: read_runs(dataset, folder) for name, folder in folders.items()}
     return {name: runs for name, runs in found.items() if runs}
 
 
 def make_paper_table(dataset: str, names: list[str]) -> Table:
     """F1 next to the paper's."""
-    table = paper_table1(all_runs(dataset, names))
+    table = paper_table1(all_runs(dataset, {name: name for name in names}))
     assert table is not None
     return table
 
@@ -142,13 +141,10 @@ def make_comparisons(dataset: str, names: list[str]) -> Table:
         runs = [read_runs(dataset, name) for name in (a, b)]
         seeds = [{result["seed"] for result in some} for some in runs]
         runs = [[r for r in some if r["seed"] in seeds[0] & seeds[1]] for some in runs]
-        counts = [[[PostCounts(*post) for post in r["counts"]] for r in found] for found in runs]
-        found = compare_counts(*counts)["typed"]
-        by_seed = {r["seed"]: r["scores"]["ents_f"] for r in runs[1]}
-        gains = [100 * (r["scores"]["ents_f"] - by_seed[r["seed"]]) for r in runs[0]]
-        gain = spread(gains).value(2)
-        interval = f"[{Value(found.low, digits=2).show()}, {Value(found.high, digits=2).show()}]"
-        rows.append([a, b, len(gains), gain, interval, show_p(found.p_randomisation)])
+        found = compare_results(*runs)["typed"]
+        gain = gain_of(*runs)
+        p = show_probability(found.p_randomisation, digits=3)
+        rows.append([a, b, gain.n, gain.value(2), show_interval(found), p])
     return Table(
         title=f"Differences of typed F1, {dataset}",
         header=["A", "B", "Seeds", "A − B", "95 % interval", "p"],
@@ -161,31 +157,27 @@ def make_comparisons(dataset: str, names: list[str]) -> Table:
     )
 
 
-def show_p(p: float) -> str:
-    """A probability with three decimals."""
-    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
-
-
 def make_ways_table(dataset: str, names: list[str]) -> Table:
     """Ways in for the picture. NAMES: the text, or "vocab25"."""
-    text, keep = (names[0], 1.0) if not names[0].startswith("vocab") else ("plain", 0.25)
+    (kind,) = names
+    share = kind.removeprefix("vocab")
+    text, keep = ("plain", int(share) / 100) if share != kind else (kind, 1.0)
+    runs, shuffled = (
+        all_runs(
+            dataset,
+            {w: ways.run_name(w, shuffled=others, text=text, keep=keep) for w in ways.WAYS},
+        )
+        for others in (False, True)
+    )
     lengths = json.loads((RESULTS / dataset / "lengths.json").read_text("utf8"))
-
-    def read(shuffled: bool) -> dict[str, list[Result]]:
-        found = {
-            way: read_runs(dataset, ways.run_name(way, shuffled=shuffled, text=text, keep=keep))
-            for way in ways.WAYS
-        }
-        return {way: runs for way, runs in found.items() if runs}
-
     short = [i for i, length in enumerate(lengths) if length <= ways.SHORT]
     return ways.ways_table(
-        read(False), read(True), short, title=f"Ways in for the picture, {dataset}, {names[0]}"
+        runs, shuffled, short, title=f"Ways in for the picture, {dataset}, {kind}"
     )
 
 
 KINDS: dict[str, Callable[[str, list[str]], Table]] = {
-    "table1": lambda dataset, names: table1(all_runs(dataset, names)),
+    "table1": lambda dataset, names: table1(all_runs(dataset, {name: name for name in names})),
     "paper": make_paper_table,
     "vocab": make_vocab_table,
     "ablation": make_ablation_table,

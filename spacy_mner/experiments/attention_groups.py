@@ -1,12 +1,11 @@
 """The weight of each modality by kind of word: where does the model turn from words to characters?"""
 
 import re
-from typing import Callable, Dict, List, Sequence
+from typing import Dict, List, Sequence
 
 import numpy as np
-from spacy.tokens import Token
 
-from ..models.modalities.lookup import find_row
+from ..models.modalities.lookup import is_known
 from ..visualization.table import Cell, Table, Value
 from .attention import Attended
 
@@ -27,23 +26,22 @@ def is_marked(text: str) -> bool:
     return bool(_MARKED.match(text))
 
 
-def has_vector(token: Token) -> bool:
-    """Whether the table of word vectors knows a token, by the ladder of `find_row`."""
-    return bool(find_row(token.text, token.vocab.vectors)[1] >= 0)
-
-
-# Each of the predicted token and of the gold one.
-GROUPS: Dict[str, Callable[[Token, Token], bool]] = {
-    "all": lambda token, gold: True,
-    "with a word vector": lambda token, gold: has_vector(token),
-    "without a word vector": lambda token, gold: not has_vector(token),
-    "oddly spelled (stretched, digits among letters)": lambda token, gold: is_odd(token.text),
-    "mentions, hashtags, links": lambda token, gold: is_marked(token.text),
-    "in entities": lambda token, gold: bool(gold.ent_type),
-    "in entities, without a word vector": (
-        lambda token, gold: bool(gold.ent_type) and not has_vector(token)
-    ),
-}
+def find_groups(posts: Sequence[Attended]) -> Dict[str, np.ndarray]:
+    """Which tokens of the posts, one after the other, are of which kind: a mask (N,) by the kind's name."""
+    tokens = [token for post in posts for token in post.doc]
+    known = np.array([is_known(token.text, token.vocab.vectors) for token in tokens])
+    entity = np.array([bool(token.ent_type) for post in posts for token in post.reference])
+    return {
+        "all": np.ones(len(tokens), dtype=bool),
+        "with a word vector": known,
+        "without a word vector": ~known,
+        "oddly spelled (stretched, digits among letters)": np.array(
+            [is_odd(t.text) for t in tokens]
+        ),
+        "mentions, hashtags, links": np.array([is_marked(t.text) for t in tokens]),
+        "in entities": entity,
+        "in entities, without a word vector": entity & ~known,
+    }
 
 
 def weights_table(posts: Sequence[Attended]) -> Table:
@@ -53,11 +51,9 @@ def weights_table(posts: Sequence[Attended]) -> Table:
     """
     names = list(posts[0].doc._.modality_names)
     weights = np.concatenate([np.asarray(post.doc._.modality_weights) for post in posts])
-    pairs = [pair for post in posts for pair in zip(post.doc, post.reference, strict=True)]
     rows: List[Sequence[Cell]] = []
-    for title, belongs in GROUPS.items():
-        chosen = weights[[belongs(token, gold) for token, gold in pairs]]
-        rows.append([title, len(chosen), *_spread(chosen, len(names))])
+    for title, mask in find_groups(posts).items():
+        rows.append([title, int(mask.sum()), *_spread(weights[mask], len(names))])
     return Table(
         title="Mean weight of each modality",
         header=["Tokens", "Number", *names],

@@ -12,9 +12,9 @@ from ..evaluation.evaluate import evaluate
 from ..extensions import set_extensions
 from ..pictures import Condition
 from ..visualization.table import Cell, Table, Value
-from .multi_seed import spread
+from .multi_seed import Result, spread
 from .runs import read_scored
-from .significance import Difference
+from .significance import Difference, compare_counts
 
 CHOSEN = ("model-last", "model-best")
 
@@ -65,11 +65,19 @@ def load_counts(
             continue
         result = read_scored(run, data)
         rows.add(result["row"])
-        counts.append([PostCounts(*row) for row in result["counts"]])
+        counts.append(_post_counts(result))
     if len(rows) > 1:
         problem = f"'{path}' holds the runs of several systems ({', '.join(sorted(rows))})"
         raise ValueError(Errors.M120.format(problem=problem))
     return counts
+
+
+def compare_results(
+    a: Sequence[Result], b: Sequence[Result], *, n_samples: int = 10_000
+) -> Dict[str, Difference]:
+    """`compare_counts` of two systems' results, one a seed."""
+    counts = [[_post_counts(result) for result in results] for results in (a, b)]
+    return compare_counts(*counts, n_samples=n_samples)
 
 
 def comparison_table(
@@ -82,9 +90,9 @@ def comparison_table(
             Value(d.a, digits=2),
             Value(d.b, digits=2),
             Value(d.difference, digits=2),
-            f"[{d.low:.2f}, {d.high:.2f}]".replace("-", "−"),
-            _probability(d.p_bootstrap),
-            _probability(d.p_randomisation),
+            show_interval(d),
+            show_probability(d.p_bootstrap),
+            show_probability(d.p_randomisation),
         ]
         for kind, d in differences.items()
     ]
@@ -98,6 +106,17 @@ def comparison_table(
             "together. Interval: percentile bootstrap over posts, paired. p: two-sided."
         ),
     )
+
+
+def show_interval(difference: Difference) -> str:
+    """The 95 % interval, for tables."""
+    return f"[{difference.low:.2f}, {difference.high:.2f}]".replace("-", "−")
+
+
+def show_probability(p: float, digits: int = 4) -> str:
+    """A probability, for tables."""
+    least = 10**-digits
+    return f"{p:.{digits}f}" if p >= least else f"< {least:.{digits}f}"
 
 
 def spread_note(counts: Sequence[Sequence[PostCounts]], name: str) -> str:
@@ -115,12 +134,12 @@ def _score(model: Path, data: Path, images: Condition, progress: bool) -> List[P
     if not examples:
         raise ValueError(Errors.M061.format(path=data))
     scores: Dict[str, Any] = evaluate(nlp, examples, images, counts=True, progress=progress)
-    return [PostCounts(*row) for row in scores["counts"]]
+    return _post_counts(scores)
 
 
 def _is_pipeline(path: Path) -> bool:
     return (path / "meta.json").is_file() and (path / "config.cfg").is_file()
 
 
-def _probability(p: float) -> str:
-    return f"{p:.4f}" if p >= 0.0001 else "< 0.0001"
+def _post_counts(result: Dict[str, Any]) -> List[PostCounts]:
+    return [PostCounts(*row) for row in result["counts"]]

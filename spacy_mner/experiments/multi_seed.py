@@ -56,6 +56,16 @@ def spread_of(results: Sequence[Result], *keys: str) -> Optional[Spread]:
     return spread(values) if values else None
 
 
+def gain_of(results: Sequence[Result], others: Sequence[Result]) -> Spread:
+    """Typed F1 minus that of others, seed by seed, in percentage points.
+
+    results (Sequence[Result]): at least one.
+    others (Sequence[Result]): with a run of each of these seeds.
+    """
+    by_seed = {result["seed"]: result["scores"]["ents_f"] or 0 for result in others}
+    return spread(100 * ((r["scores"]["ents_f"] or 0) - by_seed[r["seed"]]) for r in results)
+
+
 def run_seeds(
     make_trial: Callable[[int], Trial],
     seeds: Sequence[int],

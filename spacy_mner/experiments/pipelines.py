@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import Model, PyTorchShim
 
-from ..models.modalities.lookup import find_row
+from ..models.modalities.lookup import is_known
 from ..pipeline.find import find_mners
 from ..pipeline.mner import MultimodalEntityRecognizer
 from ..training.thin_vectors import thin_vectors
@@ -36,12 +36,12 @@ def count_parameters(nlp: Language) -> int:
 
 
 def known_share(docs: Iterable[Doc], vocab: Vocab) -> float:
-    """The share of tokens that are found in a table of word vectors, by the ladder of `find_row`."""
+    """The share of tokens that are found in a table of word vectors, by the ladder of `is_known`."""
     found = total = 0
     for doc in docs:
         for token in doc:
             total += 1
-            found += find_row(token.text, vocab.vectors)[1] >= 0
+            found += is_known(token.text, vocab.vectors)
     return found / max(1, total)
 
 

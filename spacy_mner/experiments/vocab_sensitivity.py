@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 from ..visualization.plots import Curve, draw_curves, save_figure
 from ..visualization.table import Cell, Table, Value
-from .multi_seed import Result, spread, spread_of
+from .multi_seed import Result, gain_of, spread_of
 from .tables import MICRO
 
 # Without and with attention, by the rows of Table 1.
@@ -32,10 +32,6 @@ def vocab_table(runs: Runs) -> Table:
     plain, attention = (runs[name] for name in PAIR)
     for share in sorted(plain, reverse=True):
         scores = [spread_of(found[share], "scores", "ents_f") for found in (plain, attention)]
-        gains = [
-            100 * ((b["scores"]["ents_f"] or 0) - (a["scores"]["ents_f"] or 0))
-            for a, b in zip(plain[share], attention[share], strict=True)
-        ]
         known = spread_of(plain[share], "known_tokens")
         paper: List[Cell] = [Value(value) for value in PAPER.get(share, ())] or [None, None]
         rows.append(
@@ -43,7 +39,7 @@ def vocab_table(runs: Runs) -> Table:
                 f"{100 * share:g} %",
                 known and known.value(),
                 *(score.value() if score else None for score in scores),
-                spread(gains).value(),
+                gain_of(attention[share], plain[share]).value(),
                 *paper,
             ]
         )

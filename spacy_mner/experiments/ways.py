@@ -3,11 +3,11 @@
 from typing import Dict, List, Mapping, Optional, Sequence
 
 from ..errors import Errors
-from ..evaluation.counts import PostCounts, total_fscores
+from ..evaluation.counts import total_fscores
 from ..visualization.table import Cell, Table, Value
-from .multi_seed import Result, spread, spread_of
+from .comparison import compare_results, show_interval
+from .multi_seed import Result, gain_of, spread, spread_of
 from .rows import FUSION, IMAGE, MODEL, ROWS, Row
-from .significance import compare_counts
 from .tables import MICRO
 
 NO_EVIDENCE = {f"{MODEL}.evidence": None}
@@ -107,7 +107,7 @@ def ways_table(
         cells: List[Cell] = [TITLES.get(name, row.title)]
         cells.append(_spread(results, "scores", "ents_f"))
         blind = name == TEXT
-        cells.append(None if blind else _gain(results, text))
+        cells.append(None if blind else gain_of(results, text).value(2))
         cells.append(None if blind else _interval(results, text))
         cells.append(
             None if blind else _spread(results, "ablation", "shuffled", "scores", "ents_f")
@@ -147,23 +147,8 @@ def _spread(results: Sequence[Result], *keys: str) -> Cell:
     return found.value(2) if found else None
 
 
-def _gain(results: Sequence[Result], text: Sequence[Result]) -> Value:
-    """Seed by seed, in percentage points."""
-    by_seed = {result["seed"]: result["scores"]["ents_f"] or 0 for result in text}
-    return spread(100 * ((r["scores"]["ents_f"] or 0) - by_seed[r["seed"]]) for r in results).value(
-        2
-    )
-
-
-def _interval(results: Sequence[Result], others: Sequence[Result]) -> str:
-    """95 % of the differences that a paired bootstrap over posts draws, all seeds pooled."""
-    counts = [
-        [[PostCounts(*post) for post in result["counts"]] for result in runs]
-        for runs in (results, others)
-    ]
-    found = compare_counts(*counts, n_samples=2000)["typed"]
-    low, high = (f"{value:.2f}".replace("-", "−") for value in (found.low, found.high))
-    return f"[{low}, {high}]"
+def _interval(results: Sequence[Result], text: Sequence[Result]) -> str:
+    return show_interval(compare_results(results, text, n_samples=2000)["typed"])
 
 
 def _short(results: Sequence[Result], short: Sequence[int]) -> Value:

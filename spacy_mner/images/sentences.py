@@ -145,8 +145,9 @@ class SentencesEncoder:
     def _load_network(self) -> Any:
         with _LOCK:
             if self._network is None:
-                self._pooling = pooling(self.folder())
-                self._network = read_network(self.folder(), self._load_config())
+                folder = self.folder()
+                self._pooling = pooling(folder)
+                self._network = read_network(folder, self._load_config())
         return self._network
 
     def __getstate__(self) -> Dict[str, Any]:

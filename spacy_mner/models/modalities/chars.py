@@ -37,7 +37,6 @@ def build_char_bilstm_v1(
     RETURNS (Characters): a form modality.
     RAISES (ValueError): M006 for an unknown activation.
     """
-    check_choice("activation", activation, ACTIVATIONS)
     settings = {"embed_width": embed_width, "hidden_width": hidden_width}
     return Characters(CharBiLSTMModule, settings, max_length, min_freq, dropout, activation)
 
@@ -60,7 +59,6 @@ def build_char_cnn_v1(
     RETURNS (Characters): a form modality.
     RAISES (ValueError): M011 for an even window, M006 for an unknown activation.
     """
-    check_choice("activation", activation, ACTIVATIONS)
     if window < 1 or window % 2 == 0:
         raise ValueError(Errors.M011.format(setting="window", value=window, range="an odd number"))
     settings = {"embed_width": embed_width, "n_filters": n_filters, "window": window}
@@ -79,6 +77,7 @@ class Characters:
         dropout: Optional[float],
         activation: str,
     ) -> None:
+        check_choice("activation", activation, ACTIVATIONS)
         self.network = network
         self.settings = settings
         self.max_length = max_length

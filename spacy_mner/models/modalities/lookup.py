@@ -68,6 +68,11 @@ def find_row(form: str, vectors: Vectors) -> Tuple[Optional[str], int]:
     return None, -1
 
 
+def is_known(form: str, vectors: Vectors) -> bool:
+    """Whether a table has a row for a form, by the ladder of `candidates`."""
+    return find_row(form, vectors)[1] >= 0
+
+
 # Shape classes: how a word is capitalised, which its vector does not show.
 SHAPES = (
     "lower", "Title", "UPPER", "Upper1", "camelCase", "#lower", "#Upper", "@user",
