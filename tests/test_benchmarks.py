@@ -12,6 +12,7 @@ import srsly
 from spacy.tokens import DocBin
 from thinc.api import Config
 
+from spacy_mner.codecs import RememberingRegistry
 from spacy_mner.experiments.settings import change
 
 from .pipeline import builders
@@ -19,6 +20,7 @@ from .pipeline import builders
 pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
+codecs_speed = import_module("codecs_speed")
 learning_curve = import_module("learning_curve")
 linearity = import_module("linearity")
 recipes = import_module("recipes")
@@ -52,6 +54,19 @@ def contestant(files, name, **settings):
     nlp = recipes.make_with_recipe(name, files / "mner.cfg", str(files / "vectors"))
     posts = files / "posts.spacy"
     return learning_curve.Contestant(nlp, posts, posts, **{"every": 4, "patience": 0, **settings})
+
+
+def test_codecs_speed(files, tmp_path, capsys):
+    builders.make_nlp().to_disk(tmp_path / "model")
+    codecs_speed.main(tmp_path / "model", files / "posts.spacy", n_posts=40, rounds=1)
+    _, *lines = capsys.readouterr().out.splitlines()
+    tasks = ["read from a file", "label, 1 process", "label, 2 processes"]
+    assert [line[:20].rstrip() for line in lines] == tasks
+    for line in lines:
+        plain, ours, times = map(float, line[20:].split())
+        assert times == pytest.approx(ours / plain, rel=0.2, abs=0.01)
+    # What the tests after this one see is what the package makes of them.
+    assert type(srsly.msgpack_encoders) is type(srsly.msgpack_decoders) is RememberingRegistry
 
 
 def test_linearity(files, tmp_path, capsys):
