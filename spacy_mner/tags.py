@@ -1,6 +1,6 @@
 """BIO tags: their order, the gold tags of examples, and the spans that a row of tags means."""
 
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from spacy.attrs import ENT_IOB, ENT_TYPE, IS_SPACE, ORTH, SENT_START, SPACY
@@ -108,19 +108,19 @@ def space_tokens(doc: Doc) -> np.ndarray:
     return doc.to_array([IS_SPACE]).reshape(-1) == 1
 
 
-def trim(entity: Entity, space: np.ndarray) -> Entity:
+def trim(entity: Entity, doc: Doc) -> Entity:
     """Take white space off the end of an entity, as no entity should end on it.
 
     A tag cannot be forbidden for what follows it, so this comes after decoding. The beginning needs no
     trimming: see `preset_constraints`.
 
     entity (Entity): as decoded.
-    space (ndarray): bool (n_tokens,), from `space_tokens`.
+    doc (Doc): its doc.
     """
     end = entity.end
-    while end > entity.start + 1 and space[end - 1]:
+    while end > entity.start + 1 and doc[end - 1].is_space:
         end -= 1
-    return entity._replace(end=end)
+    return entity._replace(end=end) if end < entity.end else entity
 
 
 def post_labels(examples: Sequence[Example], labels: Sequence[str]) -> np.ndarray:
@@ -142,15 +142,17 @@ def post_labels(examples: Sequence[Example], labels: Sequence[str]) -> np.ndarra
     return held
 
 
-def entities_from_tags(tags: np.ndarray) -> Iterator[Entity]:
-    """The entities of one row of legal tag ids (n_tokens,)."""
-    begins = np.flatnonzero(tags % 2 == 1)
-    for start in begins.tolist():
-        end = start + 1
-        inside = tags[start] + 1
-        while end < len(tags) and tags[end] == inside:
+def entities_from_tags(tags: np.ndarray) -> List[List[Entity]]:
+    """The entities of B rows of legal tag ids (B, T), O on padding."""
+    found: List[List[Entity]] = [[] for _ in tags]
+    rows = tags.tolist()
+    # All beginnings at once: most posts have few, and a search through each post costs more than the rest.
+    for b, start in np.argwhere(tags % 2 == 1).tolist():
+        row, end = rows[b], start + 1
+        while end < len(row) and row[end] == row[start] + 1:
             end += 1
-        yield Entity(start, end, int(tags[start] - 1) // 2)
+        found[b].append(Entity(start, end, (row[start] - 1) // 2))
+    return found
 
 
 def preset_constraints(docs: Sequence[Doc], width: int, n_tags: int) -> Optional[np.ndarray]:
@@ -183,6 +185,8 @@ def preset_constraints(docs: Sequence[Doc], width: int, n_tags: int) -> Optional
 
 def preset_entities(doc: Doc) -> Tuple[bool, List[Tuple[int, int]]]:
     """Whether the doc holds any entity annotation, and the runs of tokens without one."""
+    if not doc.has_annotation("ENT_IOB"):
+        return False, []
     iob = doc.to_array([ENT_IOB])
     missing = np.flatnonzero(iob == MISSING)
     if missing.size == len(doc):

@@ -113,11 +113,12 @@ def test_missing_annotation_of_white_space_stays_missing():
 
 
 def test_trim():
-    space = space_tokens(make_doc(["a", "\n", "b", " ", "\n", "c"]))
-    assert space.tolist() == [False, True, False, True, True, False]
-    assert trim(Entity(0, 5, 1), space) == Entity(0, 3, 1)
-    assert trim(Entity(2, 6, 0), space) == Entity(2, 6, 0)
-    assert trim(Entity(0, 2, 0), space) == Entity(0, 1, 0)
+    doc = make_doc(["a", "\n", "b", " ", "\n", "c"])
+    assert space_tokens(doc).tolist() == [False, True, False, True, True, False]
+    assert trim(Entity(0, 5, 1), doc) == Entity(0, 3, 1)
+    assert trim(Entity(2, 6, 0), doc) == Entity(2, 6, 0)
+    assert trim(Entity(0, 2, 0), doc) == Entity(0, 1, 0)
+    assert trim(Entity(1, 2, 0), doc) == Entity(1, 2, 0)
     assert space_tokens(make_doc([])).tolist() == []
 
 
@@ -132,14 +133,19 @@ def test_trim():
     ],
 )
 def test_entities_from_tags(tags, expected):
-    assert list(entities_from_tags(np.asarray(tags, dtype=np.int64))) == expected
+    row = np.asarray(tags, dtype=np.int64)
+    # A row of the batch without entities, and one with padding.
+    rows = np.stack([np.zeros_like(row), row, row])
+    assert entities_from_tags(rows) == [[], expected, expected]
+    assert entities_from_tags(np.pad(rows, ((0, 0), (0, 2)))) == [[], expected, expected]
+    assert entities_from_tags(rows[:0]) == []
 
 
 def test_gold_tags_and_entities_are_inverse():
     words = ["a", "b", "c", "d"]
     reference = make_doc(words, ["B-PER", "I-PER", "B-LOC", "O"])
     tags = gold_tags(Example(make_doc(words), reference), LABELS)
-    found = [(e.start, e.end, ["LOC", "PER"][e.label]) for e in entities_from_tags(tags)]
+    found = [(e.start, e.end, ["LOC", "PER"][e.label]) for e in entities_from_tags(tags[None])[0]]
     assert found == [(e.start, e.end, e.label_) for e in reference.ents]
 
 

@@ -14,7 +14,7 @@ from thinc.api import Model
 from ..errors import Errors
 from ..models.tagger import get_decoder
 from ..models.types import SequenceDecoder, TaggerOutput
-from ..tags import bio_tags, entities_from_tags, space_tokens, trim
+from ..tags import bio_tags, entities_from_tags, trim
 from .prediction import ScoredBatch, score_batches
 
 MISSING_TAG = "-"
@@ -154,8 +154,7 @@ def _decoder(model: Model[List[Doc], TaggerOutput]) -> SequenceDecoder:
 def _sequence(
     doc: Doc, row: np.ndarray, value: float, labels: Sequence[str], names: Sequence[str]
 ) -> TagSequence:
-    space = space_tokens(doc)
-    entities = [trim(entity, space) for entity in entities_from_tags(row)]
+    entities = [trim(entity, doc) for entity in entities_from_tags(row[None])[0]]
     ents = [Span(doc, e.start, e.end, label=labels[e.label]) for e in entities]
     return TagSequence([names[tag] for tag in row.tolist()], ents, value)
 

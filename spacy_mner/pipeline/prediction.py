@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..models.tagger import get_decoder, get_tagger
 from ..models.types import Decoder, TaggerOutput
-from ..tags import Entity, entities_from_tags, preset_constraints, space_tokens, trim
+from ..tags import Entity, entities_from_tags, preset_constraints, trim
 
 # Padded tokens of one forward pass: bounds memory when a post is very long.
 MAX_TOKENS = 8192
@@ -108,11 +108,10 @@ def decode_entities(decoder: Decoder, batch: ScoredBatch) -> List[List[Entity]]:
     """The entities of the best legal tags, one list a post."""
     with torch.no_grad():
         tags = decoder.decode(batch.output.emissions, batch.output.mask, batch.allowed)
-    rows = []
-    for row, doc in zip(tags.cpu().numpy(), batch.docs, strict=True):
-        space = space_tokens(doc)
-        rows.append([trim(entity, space) for entity in entities_from_tags(row[: len(doc)])])
-    return rows
+    rows = entities_from_tags(tags.cpu().numpy())
+    return [
+        [trim(entity, doc) for entity in row] for row, doc in zip(rows, batch.docs, strict=True)
+    ]
 
 
 def entity_probabilities(
@@ -130,14 +129,11 @@ def entity_probabilities(
     spans: List[Tuple[int, ...]] = []
     firsts: List[int] = []
     for i, (row, doc) in enumerate(zip(rows, batch.docs, strict=True)):
-        if not row:
-            continue
-        space = space_tokens(doc)
         for entity in row:
             firsts.append(len(spans))
             spans.append((i, *entity))
-            for end in range(entity.end, len(space)):
-                if not space[end]:
+            for end in range(entity.end, len(doc)):
+                if not doc[end].is_space:
                     break
                 spans.append((i, *entity._replace(end=end + 1)))
     if not spans:

@@ -150,7 +150,8 @@ class ImageReader:
             rows = [None] * len(rows)
         if pool:
             rows = [
-                None if row is None else self._check(row).mean(0, keepdims=True) for row in rows
+                self._check(row).mean(0, keepdims=True) if row is not None and len(row) > 1 else row
+                for row in rows
             ]
         counts = [0 if row is None else len(row) for row in rows]
         vectors = np.zeros((len(docs), max([1, *counts]), self.built_width), dtype=np.float32)

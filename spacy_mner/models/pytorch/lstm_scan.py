@@ -33,6 +33,8 @@ def lstm_states(steps: Iterable[Tensor], hidden_weights: Tensor, sizes: Sequence
     """The same states without a gradient: nothing is kept of a step but what the next one needs, so that
     the numbers at hand stay in the processor's cache.
 
+    tanh x is written as 1 - 2σ(-2x): on a CPU, torch's sigmoid takes a quarter of the time of its tanh.
+
     steps (Iterable[Tensor]): for each step the inputs' share of the gates (D, sizes[t], 4H), which is
         overwritten. They may share their memory.
     hidden_weights (Tensor): (D, H, 4H).
@@ -47,12 +49,13 @@ def lstm_states(steps: Iterable[Tensor], hidden_weights: Tensor, sizes: Sequence
         n = gates.shape[1]
         if h is not None:
             gates.baddbmm_(h[:, :n], hidden_weights)
-        gates[..., : 3 * width].sigmoid_()
         i, f, o, g = gates.split(width, 2)
-        c = cells[:, :n].mul_(f).addcmul_(i, g.tanh_())
-        # g has been used: its place holds tanh(c).
-        torch.mul(o, torch.tanh(c, out=g), out=next_h)
-        h = next_h
+        g.mul_(-2)
+        gates.sigmoid_()
+        c = cells[:, :n].mul_(f).add_(torch.addcmul(i, i, g, value=-2, out=g))
+        # g has been used: its place is free.
+        torch.mul(c, -2, out=g).sigmoid_()
+        h = torch.addcmul(o, o, g, value=-2, out=next_h)
     return hidden
 
 
