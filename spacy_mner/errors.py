@@ -58,7 +58,7 @@ class Warnings(metaclass=_WithCodes):
         "until there are more. Give no --num-gpus and no --gpu-id to use CPUs."
     )
 
-    # Confidence: MW041-MW042
+    # Confidence: MW041
     MW041 = (
         "The temperature that fits best is at the end of the range that is searched ({value:g}, range "
         "{low:g} to {high:g}): {n} entities, {right} of them right, say too little. Calibrate on more posts."

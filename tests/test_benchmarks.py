@@ -24,6 +24,7 @@ codecs_speed = import_module("codecs_speed")
 learning_curve = import_module("learning_curve")
 linearity = import_module("linearity")
 recipes = import_module("recipes")
+scores_cost = import_module("scores_cost")
 time_to_f1 = import_module("time_to_f1")
 
 NARROW = {
@@ -67,6 +68,16 @@ def test_codecs_speed(files, tmp_path, capsys):
         assert times == pytest.approx(ours / plain, rel=0.2, abs=0.01)
     # What the tests after this one see is what the package makes of them.
     assert type(srsly.msgpack_encoders) is type(srsly.msgpack_decoders) is RememberingRegistry
+
+
+def test_scores_cost(files, tmp_path, capsys):
+    builders.make_nlp().to_disk(tmp_path / "model")
+    scores_cost.main(str(tmp_path / "model"), files / "posts.spacy", rounds=2)
+    without, with_, by_best, by_median = capsys.readouterr().out.splitlines()
+    assert without.startswith("without scores")
+    assert with_.startswith("with scores")
+    assert by_best.startswith("scores cost ")
+    assert by_median.endswith("by the median of 2 pairs")
 
 
 def test_linearity(files, tmp_path, capsys):

@@ -70,7 +70,7 @@ def multi_seed_cli(
 
     Example: python -m spacy mner multi-seed configs/mner.cfg corpus/sample/train.spacy
     corpus/sample/test.spacy metrics/sample --vectors corpus/vectors --seeds 5 --name mner-wide
-    --components.mner.model.encoder.hidden_width 200
+    --components.mner.model.encoder.hidden_width 300
     """
     import_code(code_path)
     overrides = parse_config_overrides(ctx.args)

@@ -115,8 +115,8 @@ def predict_cli(
 
     INPUT holds one post a line, such as {"id": "7", "text": "Daisy at home", "image": "daisy.jpg"};
     `tokens` may stand in place of `text`. OUTPUT gets one line a post in the same order: id, text,
-    image, image_used, and entities with start, end (characters of text), label, text and score. A
-    post that cannot be read becomes {"id", "source", "error"}; it stops the run only with --strict.
+    tokens and image if they were given, image_used, entities with start, end (characters of text),
+    label, text and score, and weights with --weights; in shards, source, too. A post that cannot be read becomes {"id", "source", "error"}; it stops the run only with --strict.
     Posts are read, labelled and written as they come, so the input may be of any length.
 
     If OUTPUT is a folder (it exists, ends with a slash, or an option is about shards), the posts are

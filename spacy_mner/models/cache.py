@@ -37,9 +37,12 @@ class FormCache:
         RETURNS (Tuple[List[int], List[int]]): slot of each form; positions of the forms that must
             be computed and handed to `update`.
         """
-        if not self._knows(vectors) or len(self._slots) + len(forms) > self.capacity:
+        if not self._knows(vectors):
             self.clear()
             self._vectors, self._content = vectors, (vectors.data, len(vectors.key2row))
+        elif len(self._slots) + len(forms) > self.capacity:
+            # The tables stay: 128 MB need not be asked for again, and a row is written before it is read.
+            self._slots = {}
         slots, new = [], []
         for i, form in enumerate(forms):
             slot = self._slots.get(form)
