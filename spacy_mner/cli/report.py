@@ -33,9 +33,9 @@ def report_cli(
 
     Reads every file named evaluation-*.json (spacy mner evaluate) in the folder and below it, and
     every section.json (table1, vocab-sensitivity, ways-in, multi-seed, ablate, compare,
-    when-images-help, attention). Results of the same pipeline under the same condition (folders seed-0, seed-1, …,
-    or several shuffles) are averaged and shown with their standard deviation. The page is one file
-    that needs no network.
+    when-images-help, attention). Results of the same pipeline under the same condition (folders
+    seed-0, seed-1, …, or several shuffles) are averaged and shown with their standard deviation. The
+    page is one file that needs no network.
     """
     with fail_on_coded_errors():
         report(metrics_dir, output, title=title, silent=False)

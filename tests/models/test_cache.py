@@ -51,17 +51,17 @@ def test_same_results_with_any_capacity(capacity):
 
 
 def test_a_full_cache_is_emptied_in_its_place():
-    cache = FormCache(2)
+    cache = FormCache(3)
     vectors = make_vocab().vectors
     rows = torch.arange(4.0).view(2, 2)
     assert cache.look_up([5, 6], vectors) == ([0, 1], [0, 1])
     first = cache.update(torch.tensor([0, 1]), {"x": rows})["x"]
     assert cache.look_up([6], vectors) == ([1], [])
-    assert cache.look_up([7], vectors) == ([0], [0])
-    second = cache.update(torch.tensor([0]), {"x": rows[:1] + 10})["x"]
+    assert cache.look_up([7, 6], vectors) == ([0, 1], [0, 1])
+    second = cache.update(torch.tensor([0, 1]), {"x": rows + 10})["x"]
     assert second.data_ptr() == first.data_ptr()
-    assert second[0].tolist() == [10, 11]
-    assert cache.look_up([5], vectors) == ([1], [0])
+    assert second[:2].tolist() == [[10, 11], [12, 13]]
+    assert cache.look_up([5], vectors) == ([2], [0])
 
 
 def test_every_form_is_computed_once():
