@@ -6,7 +6,7 @@ CSS = """
 body { margin: 0; background: var(--wash); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial,
     sans-serif; }
-main { max-width: 960px; margin: 32px auto; padding: 40px 56px 48px; background: var(--paper);
+main { max-width: 1060px; margin: 32px auto; padding: 40px 56px 48px; background: var(--paper);
   border: 1px solid var(--line); border-radius: 8px; }
 h1 { margin: 0 0 4px; font-size: 28px; line-height: 1.2; letter-spacing: -0.01em; }
 h2 { margin: 44px 0 8px; font-size: 19px; }
