@@ -41,7 +41,7 @@ class FormCache:
             self.clear()
             self._vectors, self._content = vectors, (vectors.data, len(vectors.key2row))
         elif len(self._slots) + len(forms) > self.capacity:
-            # The tables stay: 128 MB need not be asked for again, and a row is written before it is read.
+            # The tables stay: no memory is asked for again, and a row is written before it is read.
             self._slots = {}
         slots, new = [], []
         for i, form in enumerate(forms):
