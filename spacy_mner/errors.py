@@ -382,6 +382,11 @@ class Errors(metaclass=_WithCodes):
         "config.json, the tokenizer's files and the weights of an encoder such as BERT."
     )
 
+    M136 = (
+        "The feature store '{path}' was stopped while it wrote. Open it again: what is complete in it stays, "
+        "the rest is cut off."
+    )
+
     # Confidence: M140-M149
     M140 = (
         "The decoder '{decoder}' knows no probabilities of tags and sequences. marginals, n_best and "

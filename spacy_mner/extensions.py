@@ -43,7 +43,8 @@ def span_key(span: Span) -> str:
 
 def _token_modality_weights(token: Token) -> Optional[Dict[str, float]]:
     weights = token.doc._.modality_weights
-    if weights is None:
+    # Once tokens were merged or split, the rows are those of other tokens.
+    if weights is None or len(weights) != len(token.doc):
         return None
     row = weights[token.i].tolist()
     return dict(zip(token.doc._.modality_names, row, strict=True))

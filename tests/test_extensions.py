@@ -62,6 +62,15 @@ def test_modality_weights_of_a_token():
     assert doc[2]._.modality_weights == {"word": 1.0, "image": 0.0}
 
 
+def test_modality_weights_of_tokens_that_were_merged_are_those_of_none():
+    doc = make_doc()
+    doc._.modality_weights = np.full((len(doc), 2), 0.5, dtype="float32")
+    doc._.modality_names = ["word", "image"]
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[:2])
+    assert [token._.modality_weights for token in doc] == [None] * (len(doc))
+
+
 def test_score_of_a_span():
     doc = make_doc()
     assert doc[0:1]._.score is None

@@ -59,7 +59,8 @@ class JobFolder:
         """RETURNS (Optional[Dict[str, Any]]): What a shard came to; None if it is not done."""
         try:
             summary = json.loads(self._mark(index).read_text(encoding="utf8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
+            # Not there, or there without its content, as a power cut may leave it.
             return None
         return summary if self.output_path(index).is_file() else None
 

@@ -185,7 +185,8 @@ def describe(post: Post, doc: Doc) -> Record:
         }
         for ent in doc.ents
     ]
-    if doc._.modality_weights is not None:
+    # Once tokens were merged or split, the rows are those of other tokens.
+    if doc._.modality_weights is not None and len(doc._.modality_weights) == len(doc):
         record["weights"] = {
             "tokens": [token.text for token in doc],
             "modalities": list(doc._.modality_names),

@@ -69,11 +69,18 @@ def label_files(
     code (Optional[PathLike]): Python file with registered functions, imported in every worker.
     silent (bool): Show no progress bar.
     RETURNS (Summary): What all shards came to, those of earlier runs included.
-    RAISES (ValueError): M006, M064 or M065 for options that cannot be; M150 to M157, see there.
+    RAISES (ValueError): M006, M011, M064 or M065 for options that cannot be; M150 to M157, see there.
     RAISES (RecordError): A record cannot be used, and it is strict.
     """
     for value, setting, options in ((engine, "engine", ENGINES), (to, "format", tuple(SINKS))):
         check_choice(setting, value, options)
+    for setting, number in (
+        ("batch_size", batch_size),
+        ("shard_size", shard_size),
+        ("workers", workers),
+    ):
+        if number is not None and number < 1:
+            raise ValueError(Errors.M011.format(setting=setting, value=number, range="1 or more"))
     files = list_files(input_path, format)
     job = fingerprint_job(
         files,

@@ -66,6 +66,8 @@ class FeatureStoreWriter:
         self._seconds = seconds
         self._flushed = time.monotonic()
         self._buffer: List[Tuple[str, np.ndarray]] = []
+        # Something ended a flush halfway.
+        self._stopped = False
         self._bad: Dict[str, List[str]] = {"all-zero": [], "constant": [], "NaN or infinite": []}
         self._check_folder(overwrite)
         self.path.mkdir(parents=True, exist_ok=True)
@@ -126,8 +128,14 @@ class FeatureStoreWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was added so far: first the rows, then the lines of the index."""
+        """Write what was added so far: first the rows, then the lines of the index.
+
+        RAISES (ValueError): M136 if an earlier call was ended halfway.
+        """
+        if self._stopped:
+            raise ValueError(Errors.M136.format(path=self.path))
         if self._buffer:
+            self._stopped = True
             for _, array in self._buffer:
                 self._vectors.write(array.tobytes())
             _sync(self._vectors)
@@ -135,15 +143,21 @@ class FeatureStoreWriter:
             self._index.write("".join(f"{json.dumps(line)}\n" for line in lines).encode("ascii"))
             _sync(self._index)
             self._buffer = []
+            self._stopped = False
         if self.missing != self._missing_on_disk:
             write_json(self.path / MISSING, self.missing)
             self._missing_on_disk = dict(self.missing)
         self._flushed = time.monotonic()
 
     def close(self) -> None:
-        """Write the rest, and warn once about vectors that tell nothing."""
+        """Write the rest, and warn once about vectors that tell nothing.
+
+        Rows that were written without their lines stay so: written twice, they would push all that
+        follow out of place. Whoever opens the store next cuts them off.
+        """
         try:
-            self.flush()
+            if not self._stopped:
+                self.flush()
         finally:
             self._vectors.close()
             self._index.close()

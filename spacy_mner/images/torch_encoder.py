@@ -1,5 +1,6 @@
 """The image encoder around a PyTorch network; what differs between networks is a `Recipe`."""
 
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any, Callable, Dict, List, Optional, Protocol, Tuple
 
@@ -153,11 +154,14 @@ class TorchEncoder:
     ) -> Optional[torch.Tensor]:
         device = current_device(self.device)
         self._load().module.to(device)
-        # TF32 would change the third digit from one GPU to the next.
-        with (
-            torch.inference_mode(),
-            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
-        ):
+        # TF32 would change the third digit from one GPU to the next. The flags are the process's: on a CPU,
+        # where several threads compute, one would restore what another had set.
+        exact = (
+            torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+            if device.type == "cuda"
+            else nullcontext()
+        )
+        with torch.inference_mode(), exact:
             return compute(self._prepare().normalize(batch, device))
 
     def _prepare(self) -> Preprocessing:

@@ -28,9 +28,13 @@ def cross_fit(x: np.ndarray, y: np.ndarray, folds: np.ndarray, n_folds: int) -> 
     subsets = [everything, *(folds != k for k in range(n_folds))]
     # (K + 1, number of strengths, D + 1, N)
     fits = np.stack([_ridge(x[kept], target[kept]) for kept in subsets])
-    padded = np.concatenate([x, np.ones((len(x), 1))], axis=1)
-    held_out = np.einsum("nd,nsdl->snl", padded, fits[1 + folds])
-    best = ((held_out - target) ** 2).mean(1).argmin(0)
+    # Fold by fold: a regression for each post at once would be gigabytes.
+    errors = np.zeros((len(STRENGTHS), y.shape[1]))
+    for k in range(n_folds):
+        own = folds == k
+        held_out = x[own] @ fits[k + 1, :, :-1] + fits[k + 1, :, -1:]
+        errors += ((held_out - target[own]) ** 2).sum(1)
+    best = errors.argmin(0)
     chosen = fits[:, best, :, np.arange(y.shape[1])]
     return chosen.astype(np.float32)
 

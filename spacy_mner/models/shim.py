@@ -80,7 +80,7 @@ class TaggerShim(PyTorchShim):
         self._renew_id()
 
     def predict(self, inputs: Any) -> Any:
-        _limit_threads_after_fork()
+        limit_threads_after_fork()
         return super().predict(inputs)
 
     def finish_update(self, optimizer: Any) -> None:
@@ -179,7 +179,7 @@ class TaggerShim(PyTorchShim):
             self.id = Shim.global_id
 
 
-def _limit_threads_after_fork() -> None:
+def limit_threads_after_fork() -> None:
     """Torch's thread pool does not survive a fork: with more than one thread the child hangs.
 
     `nlp.pipe(n_process=2)` forks, so the first prediction in a child goes down to one thread.

@@ -18,7 +18,7 @@ from .pytorch.decoder import copy_labels
 from .pytorch.dropout import set_dropout
 from .pytorch.tagger import MultimodalTagger
 from .pytorch.transform import ACTIVATIONS
-from .shim import TaggerShim
+from .shim import TaggerShim, limit_threads_after_fork
 from .types import (
     Decoder,
     DecoderBuilder,
@@ -132,6 +132,8 @@ def forward(
     """Score the tags of B docs, at least one of which has tokens."""
     shim = get_shim(model)
     module = shim.module
+    # Before tok2vec, which may be torch's, too.
+    limit_threads_after_fork()
     context, backprop_tok2vec = _context(model, docs, is_train, shim.device)
     cache = None if is_train else module.cache
     if is_train:

@@ -20,6 +20,7 @@ from ..images.reading import ImageReadError
 from ..images.recent import RecentVectors
 from ..images.store import FeatureStore
 from ..images.types import EncoderInfo, ImageEncoder, check_encoder
+from ..models.shim import limit_threads_after_fork
 from .missing import MissingPictures
 
 set_extensions()
@@ -112,6 +113,7 @@ class ImageEncoderPipe(Pipe):
         missing.warn(self.store_path)
 
     def _annotate(self, docs: List[Doc], missing: MissingPictures, recent: RecentVectors) -> None:
+        limit_threads_after_fork()
         if hasattr(self.encoder, "follow"):
             self.encoder.follow(docs[0].vocab)
         waiting = [

@@ -306,7 +306,9 @@ class MultimodalEntityRecognizer(TrainablePipe):
         exclude (Iterable[str]): fields to leave out: "cfg", "vocab", "model".
         RETURNS (MultimodalEntityRecognizer): this component.
         """
-        super().from_bytes(bytes_data, exclude=tuple(exclude))
+        exclude = tuple(exclude)
+        self._forget_temperature(exclude)
+        super().from_bytes(bytes_data, exclude=exclude)
         return self._forget_settings()
 
     def from_disk(
@@ -318,8 +320,15 @@ class MultimodalEntityRecognizer(TrainablePipe):
         exclude (Iterable[str]): fields to leave out: "cfg", "vocab", "model".
         RETURNS (MultimodalEntityRecognizer): this component.
         """
-        super().from_disk(path, exclude=tuple(exclude))
+        exclude = tuple(exclude)
+        self._forget_temperature(exclude)
+        super().from_disk(path, exclude=exclude)
         return self._forget_settings()
+
+    def _forget_temperature(self, exclude: Sequence[str]) -> None:
+        """A model that is not calibrated says nothing of it, and must not get that of the weights before."""
+        if "cfg" not in exclude:
+            self.cfg.pop("temperature", None)
 
     def _forget_settings(self) -> "MultimodalEntityRecognizer":
         """Early versions saved their settings beside the labels, where they outdid the config."""

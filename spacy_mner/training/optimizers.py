@@ -23,10 +23,11 @@ def create_adagrad_v1(
     grad_clip (float): greatest norm of a parameter's gradient; 0 = none.
     use_averages (bool): keep running averages of the weights for evaluation.
     RETURNS (Adagrad): an optimizer for `[training.optimizer]`.
-    RAISES (ValueError): M011 for a negative `eps`.
+    RAISES (ValueError): M011 unless `eps` is above 0.
     """
-    if eps < 0:
-        raise ValueError(Errors.M011.format(setting="eps", value=eps, range="0 or greater"))
+    if eps <= 0:
+        # A weight whose gradients were all 0 would be divided by it alone.
+        raise ValueError(Errors.M011.format(setting="eps", value=eps, range="above 0"))
     return Adagrad(learn_rate, eps=eps, L2=L2, grad_clip=grad_clip, use_averages=use_averages)
 
 

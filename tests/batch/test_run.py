@@ -124,6 +124,23 @@ def test_done_shards_are_not_labelled_again(trained, posts, tmp_path):
     assert changed == {"part-000001.jsonl", "part-000003.jsonl"}
 
 
+def test_a_mark_without_content_is_none(trained, posts, tmp_path):
+    """A power cut may leave its name alone."""
+    job = tmp_path / "job"
+    label_files(trained.model, posts.folder, job, shard_size=6)
+    before = contents(job)
+    (job / "_job/done/000001.json").write_bytes(b"")
+    label_files(trained.model, posts.folder, job, shard_size=6)
+    assert contents(job) == before
+
+
+@pytest.mark.parametrize("setting", ["batch_size", "shard_size", "workers"])
+def test_numbers_below_one_are_refused(trained, posts, tmp_path, setting):
+    with pytest.raises(ValueError, match=rf"\[M011\].*{setting}"):
+        label_files(trained.model, posts.folder, tmp_path / "job", **{setting: 0})
+    assert not (tmp_path / "job").exists()
+
+
 def test_another_job_is_refused(trained, posts, tmp_path):
     job = tmp_path / "job"
     source = tmp_path / "posts.jsonl"

@@ -9,6 +9,7 @@ import textwrap
 import numpy as np
 import pytest
 
+from spacy_mner.images import store_writer
 from spacy_mner.images.store import FeatureStore, FeatureStoreWriter
 from spacy_mner.images.types import EncoderInfo
 
@@ -167,6 +168,50 @@ def test_an_exception_keeps_what_was_added(tmp_path):
     with pytest.raises(RuntimeError, match="no memory"):
         fail()
     assert FeatureStore.open(tmp_path / "s").ids == ["a"]
+
+
+@pytest.mark.parametrize("stopped_at", [3, 4])
+def test_a_chunk_that_was_stopped_halfway_is_not_written_twice(tmp_path, monkeypatch, stopped_at):
+    """Ctrl-C between the rows of a chunk and its lines must not give pictures those of others."""
+    ids = ["a", "bb", "ccc", "dddd"]
+    calls = []
+
+    def sync(file):
+        file.flush()
+        calls.append(file)
+        if len(calls) == stopped_at:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(store_writer, "_sync", sync)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "s", ids, chunk=2)
+    monkeypatch.undo()
+    whole = FeatureStore.open(tmp_path / "s").ids
+    assert whole == (ids[:2] if stopped_at == 3 else ids)
+    with FeatureStoreWriter(tmp_path / "s", encoder=INFO) as writer:
+        for id_ in ids:
+            if id_ not in writer:
+                writer.add(id_, vector(len(id_)))
+    store = FeatureStore.open(tmp_path / "s")
+    assert store.ids == ids
+    for id_ in ids:
+        np.testing.assert_array_equal(store[id_], vector(len(id_)))
+
+
+def test_a_writer_that_was_stopped_takes_no_more(tmp_path, monkeypatch):
+    writer = FeatureStoreWriter(tmp_path / "s", encoder=INFO, chunk=1)
+
+    def fail(file):
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_writer, "_sync", fail)
+        with pytest.raises(OSError, match="No space"):
+            writer.add("a", vector(1))
+    with pytest.raises(ValueError, match=r"\[M136\]"):
+        writer.add("b", vector(2))
+    writer.close()
+    assert FeatureStore.open(tmp_path / "s").ids == []
 
 
 def test_readers_see_whole_chunks_while_a_writer_works(tmp_path):

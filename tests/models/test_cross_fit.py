@@ -1,5 +1,7 @@
 """Scores fitted out of fold: against closed forms, and that no post is scored by itself."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -38,6 +40,19 @@ def test_the_held_out_scores_tell_what_the_picture_tells(data):
     assert abs(untold) < 0.25
     # Nothing to learn: the scores shrink towards nothing.
     assert np.abs(held_out[:, 1]).mean() < 0.3 * np.abs(held_out[:, 0]).mean()
+
+
+def test_memory_does_not_grow_with_posts_times_columns():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(3000, 200)), (rng.random((3000, 4)) < 0.3).astype(np.float64)
+    tracemalloc.start()
+    try:
+        cross_fit(x, y, rng.integers(FOLDS, size=3000), FOLDS)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # A few copies of x; a regression for each post would be 20 of them.
+    assert peak < 6 * x.nbytes
 
 
 def test_a_fit_is_the_ridge_regression_without_its_fold(data):

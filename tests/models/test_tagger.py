@@ -9,6 +9,7 @@ import torch
 from spacy.tokens import Doc
 from thinc.api import Adam, Config, set_dropout_rate
 
+from spacy_mner.models import shim, tagger
 from spacy_mner.models.pytorch.dropout import Dropout
 from spacy_mner.models.pytorch.tagger import MultimodalTagger
 from spacy_mner.models.tagger import get_decoder, get_tagger, set_labels
@@ -104,6 +105,29 @@ def test_decoder_follows_its_protocol():
     model = make_tagger(make_docs())
     assert isinstance(get_decoder(model), Decoder)
     assert get_decoder(model).n_tags == 5
+
+
+def test_after_a_fork_torch_has_one_thread_before_tok2vec_runs(monkeypatch):
+    """tok2vec may be torch's as well, whose thread pool does not survive a fork."""
+    docs = make_docs()
+    model = make_tagger(docs, tok2vec=TOK2VEC)
+    found = []
+    context = tagger._context
+
+    def look(*args):
+        found.append(torch.get_num_threads())
+        return context(*args)
+
+    monkeypatch.setattr(tagger, "_context", look)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        model.predict(docs)
+        monkeypatch.setattr(shim, "_pid", -1)
+        model.predict(docs)
+    finally:
+        torch.set_num_threads(before)
+    assert found == [2, 1]
 
 
 def test_gradients_flow_back_into_tok2vec():

@@ -203,6 +203,21 @@ def test_wrong_questions(nlp, mner):
             ask([doc])
 
 
+def test_the_temperature_is_that_of_the_model_that_is_read(nlp, mner, tmp_path):
+    plain = mner.to_bytes()
+    mner.to_disk(tmp_path / "plain")
+    mner.temperature = 2.5
+    calibrated = mner.to_bytes()
+    other = build(
+        "CRF" if type(get_decoder(mner.model)) is CRFDecoder else "MultitaskCRF"
+    ).get_pipe("mner")
+    assert other.from_bytes(calibrated).temperature == 2.5
+    assert other.from_bytes(plain).temperature == 1.0
+    other.temperature = 3.0
+    assert other.from_bytes(calibrated, exclude=["cfg"]).temperature == 3.0
+    assert other.from_disk(tmp_path / "plain").temperature == 1.0
+
+
 def test_a_decoder_that_knows_no_sequences(monkeypatch):
     nlp = build("CRF")
     monkeypatch.delattr(CRFDecoder, "n_best")

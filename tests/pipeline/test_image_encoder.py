@@ -420,14 +420,17 @@ def test_sourced_captions_use_the_vectors_of_their_pipeline():
 
 @needs_weights
 def test_two_processes(tmp_path):
-    """In a process of its own, because forking after torch has run here could hang."""
+    """In a process of its own, so that a hang can be ended: torch has run before the fork."""
     for i in range(4):
         Image.fromarray(colour(i)).save(tmp_path / f"{i}.png")
     script = f"""
         import spacy, torch
-        torch.set_num_threads(1)
+        torch.set_num_threads(2)
         nlp = spacy.blank("en")
         nlp.add_pipe("image_encoder")
+        first = nlp.make_doc("first")
+        first._.image = "{Path(tmp_path).as_posix()}/3.png"
+        assert nlp(first)._.image_vec is not None
         docs = [nlp.make_doc(str(i)) for i in range(4)]
         for i, doc in enumerate(docs[:3]):
             doc._.image = "{Path(tmp_path).as_posix()}/" + f"{{i}}.png"

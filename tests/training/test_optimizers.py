@@ -88,9 +88,10 @@ def test_averages(start, gradients):
     assert create_adagrad_v1(0.1).averages is None
 
 
-def test_negative_eps_is_refused():
-    with pytest.raises(ValueError, match=r"M011.*eps.*-1"):
-        create_adagrad_v1(eps=-1.0)
+@pytest.mark.parametrize("eps", [-1.0, 0.0])
+def test_eps_that_divides_by_zero_is_refused(eps):
+    with pytest.raises(ValueError, match=rf"M011.*eps.*{eps:g}"):
+        create_adagrad_v1(eps=eps)
 
 
 CONFIG = """

@@ -14,11 +14,14 @@ _URL = re.compile(
     r"(?:https?://|www\.)\S*|\S+\.(?:com|co|net|org|ly|gl|me|tv|uk|us)(?:/\S*)?", re.I
 )
 _USER = re.compile(r"@\w+")
-_NUMBER = re.compile(r"[^\w\s]*\d[\d.,:/%+\-]*(?:st|nd|rd|th|k|m|bn|am|pm|s|x|%)?[^\w\s]*", re.I)
+# No two parts of it can match the same run of characters: a token may be a thousand signs long.
+_NUMBER = re.compile(
+    r"[^\w\s]*\d(?:[.,:/%+\-]*\d)*(?:[.,:/%+\-]*(?:st|nd|rd|th|k|m|bn|am|pm|s|x))?[^\w\s]*", re.I
+)
 _REPEATED = re.compile(r"([^\W\d_])\1{2,}", re.I)
 _POSSESSIVE = re.compile(r"['’]s?$", re.I)
 _DIGIT = re.compile(r"\d")
-_OUTER = re.compile(r"^\W+|\W+$")
+_INNER = re.compile(r"\w(?:.*\w)?", re.S)
 
 
 def candidates(form: str) -> Iterator[str]:
@@ -37,7 +40,8 @@ def candidates(form: str) -> Iterator[str]:
     yield owner
     yield _REPEATED.sub(r"\1\1", owner)
     yield _REPEATED.sub(r"\1", owner)
-    inner = _OUTER.sub("", owner)
+    found = _INNER.search(owner)
+    inner = found.group() if found else ""
     yield inner
     yield _REPEATED.sub(r"\1", inner)
 
