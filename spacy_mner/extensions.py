@@ -3,6 +3,7 @@
 import math
 from typing import Dict, Optional
 
+import numpy as np
 from spacy.tokens import Doc, Span, Token
 
 # The factories' names stand in `SpanGroup.attrs`, so that scores of other components that use
@@ -41,10 +42,18 @@ def span_key(span: Span) -> str:
     return f"{span.start_char}:{span.end_char}:{span.label_}"
 
 
+def token_weights(doc: Doc) -> Optional[np.ndarray]:
+    """`Doc._.modality_weights` as long as they are those of its tokens, else None.
+
+    Once tokens were merged or split, the rows are those of other tokens.
+    """
+    weights = doc._.modality_weights
+    return None if weights is None or len(weights) != len(doc) else weights
+
+
 def _token_modality_weights(token: Token) -> Optional[Dict[str, float]]:
-    weights = token.doc._.modality_weights
-    # Once tokens were merged or split, the rows are those of other tokens.
-    if weights is None or len(weights) != len(token.doc):
+    weights = token_weights(token.doc)
+    if weights is None:
         return None
     row = weights[token.i].tolist()
     return dict(zip(token.doc._.modality_names, row, strict=True))

@@ -12,6 +12,7 @@ from typing import Any, Callable, Deque, Dict, Iterator, NamedTuple, Optional, U
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..extensions import token_weights
 from ..images.store import FeatureStore
 from ..training.converters import Post, RecordError, post_to_doc
 from ..training.converters.fields import post_from_fields
@@ -185,11 +186,11 @@ def describe(post: Post, doc: Doc) -> Record:
         }
         for ent in doc.ents
     ]
-    # Once tokens were merged or split, the rows are those of other tokens.
-    if doc._.modality_weights is not None and len(doc._.modality_weights) == len(doc):
+    table = token_weights(doc)
+    if table is not None:
         record["weights"] = {
             "tokens": [token.text for token in doc],
             "modalities": list(doc._.modality_names),
-            "values": [[round(w, 4) for w in row] for row in doc._.modality_weights.tolist()],
+            "values": [[round(w, 4) for w in row] for row in table.tolist()],
         }
     return record

@@ -79,10 +79,6 @@ class TaggerShim(PyTorchShim):
         self._model = module.to(get_torch_default_device())
         self._renew_id()
 
-    def predict(self, inputs: Any) -> Any:
-        limit_threads_after_fork()
-        return super().predict(inputs)
-
     def finish_update(self, optimizer: Any) -> None:
         """Let the optimizer change the weights.
 
@@ -182,7 +178,7 @@ class TaggerShim(PyTorchShim):
 def limit_threads_after_fork() -> None:
     """Torch's thread pool does not survive a fork: with more than one thread the child hangs.
 
-    `nlp.pipe(n_process=2)` forks, so the first prediction in a child goes down to one thread.
+    `nlp.pipe(n_process=2)` forks, so whatever runs torch first in a child calls this before it.
     """
     global _pid
     if os.getpid() != _pid:
