@@ -9,6 +9,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..evaluation.spans import Span, entity_pair
+from ..extensions import token_weights
 from ..pictures import with_pictures
 from ..visualization.table import Cell, Table
 from .captions import describe_picture
@@ -207,7 +208,7 @@ def _predict(nlp: Language, examples: List[Example]) -> List[Example]:
 
 
 def _mean_weights(doc: Doc, spans: Iterable[Span]) -> Dict[str, float]:
-    weights = doc._.modality_weights
+    weights = token_weights(doc)
     if weights is None:
         return {}
     tokens = sorted({i for _, start, end in spans for i in range(start, end)})
