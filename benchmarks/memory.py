@@ -5,13 +5,15 @@
 
 Hard vocabulary: in each post, half of the words are ones that were never seen before, so that the cache of
 word forms and spaCy's StringStore see as much as they ever will. (The StringStore grows with every new
-string; `--zone` labels inside `nlp.memory_zone()`, which frees them.)
+string; `--zone` labels inside `nlp.memory_zone()`, which frees them.) `--docs-only` makes the same posts and
+does not label them: what grows then is what spaCy keeps.
 """
 
 import itertools
 import random
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +21,7 @@ import psutil
 import spacy
 import torch
 import typer
-from posts import Text, label, read, text
+from posts import Text, docs, label, read, text
 
 MEGABYTE = 2**20
 
@@ -31,6 +33,7 @@ def main(
     first: Annotated[int, typer.Option(help="Posts after which memory is taken as given")] = 10_000,
     hard: Annotated[bool, typer.Option("--hard", help="Half of the words are new")] = False,
     zone: Annotated[bool, typer.Option("--zone", help="Label in memory zones")] = False,
+    docs_only: Annotated[bool, typer.Option("--docs-only", help="Do not label")] = False,
     n_process: Annotated[int, typer.Option(help="Processes of nlp.pipe")] = 1,
     batch_size: Annotated[int, typer.Option(help="Posts to a batch")] = 128,
 ) -> None:
@@ -41,11 +44,11 @@ def main(
     done, start, given = 0, time.perf_counter(), 0.0
     marks = sorted({first, *(n_posts * k // 10 for k in range(1, 11))})
     for part in chunks(stream(texts, n_posts, hard=hard), 10_000):
-        if zone:
-            with nlp.memory_zone():
+        with nlp.memory_zone() if zone else nullcontext():
+            if docs_only:
+                done += sum(1 for _ in docs(nlp.vocab, part))
+            else:
                 done += label(nlp, part, batch_size, n_process)
-        else:
-            done += label(nlp, part, batch_size, n_process)
         if done >= marks[0]:
             size = resident()
             given = given or size

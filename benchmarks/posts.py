@@ -8,6 +8,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.util import load_model
+from spacy.vocab import Vocab
 
 # Words, and the picture's vector.
 Text = tuple[list[str], np.ndarray | None]
@@ -31,16 +32,18 @@ def text(doc: Doc) -> Text:
     return words(doc), doc._.image_vec
 
 
+def docs(vocab: Vocab, texts: Iterable[Text]) -> Iterator[Doc]:
+    """Posts as they come, with the vectors of their pictures."""
+    for forms, vector in texts:
+        doc = Doc(vocab, words=forms)
+        doc._.image_vec = vector
+        yield doc
+
+
 def label(nlp: Language, texts: Iterable[Text], batch_size: int, n_process: int = 1) -> int:
     """Label posts as they come, and forget them. RETURNS: number of posts."""
-
-    def docs() -> Iterator[Doc]:
-        for forms, vector in texts:
-            doc = Doc(nlp.vocab, words=forms)
-            doc._.image_vec = vector
-            yield doc
-
-    return sum(1 for _ in nlp.pipe(docs(), n_process=n_process, batch_size=batch_size))
+    labelled = nlp.pipe(docs(nlp.vocab, texts), n_process=n_process, batch_size=batch_size)
+    return sum(1 for _ in labelled)
 
 
 def word_table(vectors: str, docs: list[Doc]) -> tuple[dict[str, int], np.ndarray]:
