@@ -58,11 +58,13 @@ class Warnings(metaclass=_WithCodes):
         "until there are more. Give no --num-gpus and no --gpu-id to use CPUs."
     )
 
-    # Confidence: MW041
+    # Confidence: MW041-MW049
     MW041 = (
         "The temperature that fits best is at the end of the range that is searched ({value:g}, range "
         "{low:g} to {high:g}): {n} entities, {right} of them right, say too little. Calibrate on more posts."
     )
+
+    MW042 = "The pipeline is saved with the temperature that it has ({value:g}): {problem}"
 
     # Evaluation and commands: MW060-MW079
     MW060 = (
@@ -128,7 +130,7 @@ class Errors(metaclass=_WithCodes):
         "{expected}. Load the pipeline together with the vectors it was trained with."
     )
     M004 = (
-        "Doc._.image_vec has shape {shape}. It must be a float array of shape (D,) for one picture, "
+        "Doc._.image_vec {found}. It must be a float array of shape (D,) for one picture, "
         "(R, D) for regions or several pictures, or None for a post without a picture."
     )
     M005 = (
@@ -251,7 +253,8 @@ class Errors(metaclass=_WithCodes):
     M060 = "There is nothing to evaluate: no examples were given."
     M061 = "'{path}' holds no posts. Make it with: python -m spacy mner convert INPUT OUTPUT.spacy"
     M062 = (
-        "'{path}' holds no results: no file is named evaluation-*.json. Make them with: "
+        "'{path}' holds no results: no file is named evaluation-*.json, or section.json, which experiments "
+        "such as `spacy mner table1` write. Make them with: "
         "python -m spacy mner evaluate MODEL DATA.spacy --images on --output evaluation-on.json"
     )
     M063 = (
@@ -264,6 +267,7 @@ class Errors(metaclass=_WithCodes):
     )
     M065 = "The pipeline '{model}' ({pipes}) has no component 'mner', which --weights needs."
     M066 = "The posts and their page cannot both be written to '{path}'. Give --html another name."
+    M067 = "There is no folder of pictures '{path}' (--images)."
 
     # Inspection of data and config: M080-M089
     M080 = (
@@ -437,6 +441,7 @@ class Errors(metaclass=_WithCodes):
         "'{path}' is not there, although its shard was labelled. Was it deleted? Run the same command "
         "again to make it again."
     )
+    M159 = "'{path}' is damaged: {problem}. Give --overwrite to begin the job again, or another folder."
 
 
 def check_choice(setting: str, value: str, options: Iterable[str]) -> None:

@@ -71,7 +71,7 @@ class JobFolder:
         job (Dict[str, Any]): What the job is. One that is there already must be the same.
         overwrite (bool): Delete the shards that are there, of whatever job.
         RAISES (ValueError): M150 another job is in it; M151 something else is in it, or it is a file;
-            M152 another process is at work in it.
+            M152 another process is at work in it; M159 what says which job it is, is damaged.
         """
         self._check()
         self.state.mkdir(parents=True, exist_ok=True)
@@ -119,6 +119,9 @@ class JobFolder:
             found = json.loads((self.state / "job.json").read_text(encoding="utf8"))
         except FileNotFoundError:
             return
+        except ValueError as error:
+            path = self.state / "job.json"
+            raise ValueError(Errors.M159.format(path=path, problem=error)) from error
         names = [name for name in (*job, *found) if job.get(name) != found.get(name)]
         if names and not any(self.state.glob("done/*.json")) and not any(self.path.glob("part-*")):
             # It failed before anything was done: a command that was mistaken.

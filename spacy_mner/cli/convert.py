@@ -96,9 +96,7 @@ def convert(
     """
     msg = Printer(no_print=silent)
     if images is not None and not images.is_dir():
-        raise FileNotFoundError(
-            Errors.M040.format(path=images, detail=" (--images)", suffixes="picture")
-        )
+        raise FileNotFoundError(Errors.M067.format(path=images))
     report = Report()
     on_error = None if strict else report.add_bad
     posts = read_posts(input_path, format, on_error=on_error)

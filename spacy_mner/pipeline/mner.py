@@ -183,7 +183,8 @@ class MultimodalEntityRecognizer(TrainablePipe):
         set_labels(self.model, self.labels)
         # It belonged to other weights.
         self.cfg.pop("temperature", None)
-        examples = [eg for eg in examples if len(eg.predicted)]
+        # Empty posts teach nothing, but a model is built even if there are no others.
+        examples = [eg for eg in examples if len(eg.predicted)] or examples
         held: Any = post_labels(examples, self.labels)
         self.model.initialize(X=[eg.predicted for eg in examples], Y=held)
 

@@ -33,6 +33,10 @@ _GRID = 13
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
+class NothingToCalibrate(ValueError):
+    """There are no posts, or the pipeline finds nothing in them that can be right or wrong (M142)."""
+
+
 class Scored(NamedTuple):
     """A batch of posts with its predicted entities, of which all but the temperature is fixed."""
 
@@ -88,11 +92,11 @@ class CalibrationSet:
 
         posts (Optional[set[int]]): indices of the examples to fit on; None = all.
         RETURNS (float): from `LOW` to `HIGH`.
-        RAISES (ValueError): M142 if no predicted entity can be judged.
+        RAISES (NothingToCalibrate): M142 if no predicted entity can be judged.
         """
         at_one = self.judged(1.0, posts)
         if not len(at_one.scores):
-            raise ValueError(Errors.M142.format(problem="no predicted entity is annotated"))
+            raise NothingToCalibrate(Errors.M142.format(problem="no predicted entity is annotated"))
 
         def loss(log_temperature: float) -> float:
             return negative_log_likelihood(self.judged(math.exp(log_temperature), posts))
@@ -133,12 +137,12 @@ def calibrate(
     RETURNS (Dict[str, Any]): `temperature`, `n_posts`, `before` and `after` (see
         `evaluation.calibration.calibration`; of the posts that were fitted on), and `folds`: None or
         `n_folds`, `temperatures`, `before` and `after` (all folds pooled).
-    RAISES (ValueError): M130 if the pipeline has no `mner`, M142 if there is nothing to fit on.
+    RAISES (ValueError): M130 if the pipeline has no `mner`; NothingToCalibrate, which is one, M142.
     """
     name, component = find_mners(nlp)[0]
     copies = with_pictures(examples, images, seed=seed)
     if not copies:
-        raise ValueError(Errors.M142.format(problem="there are no posts"))
+        raise NothingToCalibrate(Errors.M142.format(problem="there are no posts"))
     progress("read the posts")
     posts = CalibrationSet(component, _run_earlier_pipes(nlp, name, copies))
     progress("fit the temperature")

@@ -1,12 +1,14 @@
 """Callbacks for `[training]`: what is done to a pipeline before it is saved."""
 
+import warnings
 from typing import Callable
 
 from spacy.language import Language
 from spacy.util import dot_to_object, resolve_dot_names
 
-from ..errors import Errors
-from .calibration import calibrate
+from ..errors import Errors, Warnings
+from ..pipeline.find import find_mners
+from .calibration import NothingToCalibrate, calibrate
 
 
 def create_calibrate_v1(
@@ -27,6 +29,8 @@ def create_calibrate_v1(
 
     corpus (str): section of the config that reads the data.
     images (str): "on", "off" or "shuffled": with which pictures the posts are read.
+
+    A pipeline that finds nothing yet keeps its temperature (MW042).
     """
 
     def calibrate_before_saving(nlp: Language) -> Language:
@@ -36,7 +40,12 @@ def create_calibrate_v1(
         except KeyError:
             raise ValueError(Errors.M145.format(name=corpus)) from None
         (reader,) = resolve_dot_names(config, [corpus])
-        calibrate(nlp, reader(nlp), images=images)  # type: ignore[arg-type]
+        try:
+            calibrate(nlp, reader(nlp), images=images)  # type: ignore[arg-type]
+        except NothingToCalibrate as error:
+            # As may be after the first updates, when nothing is found yet: no reason to end training.
+            value = find_mners(nlp)[0][1].temperature
+            warnings.warn(Warnings.MW042.format(value=value, problem=error), stacklevel=2)
         return nlp
 
     return calibrate_before_saving

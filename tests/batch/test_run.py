@@ -164,6 +164,9 @@ def test_another_job_is_refused(trained, posts, tmp_path):
     with pytest.raises(ValueError, match=r"\[M150\].*there: posts\."):
         label_files(trained.model, source, job, shard_size=2)
     assert contents(job) == before
+    (job / "_job/job.json").write_text('{"posts"', encoding="utf8")
+    with pytest.raises(ValueError, match=r"\[M159\].*job\.json' is damaged.*--overwrite"):
+        label_files(trained.model, source, job, shard_size=2)
     (job / "note.txt").write_text("mine", encoding="utf8")
     summary = label_files(trained.model, source, job, to="docbin", shard_size=6, overwrite=True)
     assert summary.posts == 6

@@ -135,7 +135,7 @@ def test_files_come_from_a_folder(source, tmp_path):
         None,
         None,
     ]
-    with pytest.raises(FileNotFoundError, match=r"\[M040\].*--images"):
+    with pytest.raises(FileNotFoundError, match=r"\[M067\].*none'.*--images"):
         convert(source, tmp_path / "a.spacy", images=tmp_path / "none")
 
 

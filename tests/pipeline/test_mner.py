@@ -504,6 +504,16 @@ def test_empty_docs_in_training():
     assert pipe.labels == ("LOC", "ORG", "PER")
 
 
+@pytest.mark.filterwarnings("ignore:.*MW00[24]")  # no picture in an empty post: none is used later
+def test_initialize_on_empty_docs_alone():
+    nlp = blank()
+    pipe = nlp.add_pipe("mner")
+    empty = Example(Doc(nlp.vocab), Doc(nlp.vocab))
+    pipe.initialize(lambda: [empty], nlp=nlp, labels=["PER"])
+    assert pipe.labels == ("PER",)
+    assert np.isfinite(pipe.update(make_examples(nlp)[:2])["mner"])
+
+
 # Streams
 
 
@@ -636,7 +646,9 @@ def test_wrong_width_of_a_picture(trained):
         trained(doc)
 
 
-@pytest.mark.parametrize("image", [np.ones((2, 3, IMAGE_WIDTH)), np.float32(1), np.ones(0)])
+@pytest.mark.parametrize(
+    "image", [np.ones((2, 3, IMAGE_WIDTH)), np.float32(1), np.ones(0), "x.jpg", [[1.0], [1.0, 2.0]]]
+)
 def test_wrong_shape_of_a_picture(trained, image):
     with pytest.raises(ValueError, match="M004"):
         trained(make_doc(trained, "Ann met Bob", image=image))

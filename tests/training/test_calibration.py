@@ -192,6 +192,20 @@ def test_callback_of_the_config(model):
         create_calibrate_v1("corpora.test")(nlp)
 
 
+def test_callback_before_anything_is_found(model, tmp_path):
+    """Early in training no entity may be found: the pipeline is saved all the same."""
+    nlp = spacy.load(model / "model")
+    docs = [nlp.make_doc(text) for text, _ in SENTENCES]  # without annotation nothing can be judged
+    DocBin(docs=docs).to_disk(tmp_path / "dev.spacy")
+    nlp.config["corpora"] = {
+        "dev": {"@readers": "spacy_mner.Corpus.v1", "path": str(tmp_path / "dev.spacy")}
+    }
+    nlp.get_pipe("mner").temperature = 1.5
+    with pytest.warns(UserWarning, match=r"\[MW042\].*1\.5.*\[M142\]"):
+        create_calibrate_v1()(nlp)
+    assert nlp.get_pipe("mner").temperature == 1.5
+
+
 @pytest.mark.filterwarnings("ignore:.*MW002")  # the posts have no pictures
 def test_training_with_the_callback(model, tmp_path):
     """`spacy train` itself: what it saves is calibrated, for the averaged weights that it saves."""

@@ -172,14 +172,17 @@ def read_image_vec(doc: Doc) -> Optional[np.ndarray]:
 
     A vector with NaN or infinite values counts as no picture, with a warning.
 
-    RAISES (ValueError): M004 for anything that is no array of one or two dimensions.
+    RAISES (ValueError): M004 for anything that is no array of numbers of one or two dimensions.
     """
     value = doc._.image_vec
     if value is None:
         return None
-    vector = np.asarray(value if not hasattr(value, "get") else value.get(), dtype=np.float32)
+    try:
+        vector = np.asarray(value if not hasattr(value, "get") else value.get(), dtype=np.float32)
+    except (TypeError, ValueError):
+        raise ValueError(Errors.M004.format(found=f"is a {type(value).__name__}")) from None
     if vector.ndim not in (1, 2) or vector.shape[-1] == 0:
-        raise ValueError(Errors.M004.format(shape=vector.shape))
+        raise ValueError(Errors.M004.format(found=f"has shape {vector.shape}"))
     vector = np.atleast_2d(vector)
     if not len(vector):
         return None
