@@ -1,16 +1,13 @@
 """What the output of a job depends on: a job that goes on must be the one that was begun."""
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any, Dict, Iterable, Optional, Sequence
 
 from spacy.util import get_package_path, is_package, load_model
 
 from ..about import __version__
+from ..hashing import hash_file, hash_values
 from .shards import InputFile
-
-_CHUNK = 1 << 20
 
 
 def fingerprint_job(
@@ -37,7 +34,9 @@ def fingerprint_job(
     """
     return {
         "version of spacy_mner": __version__,
-        "posts": _hash([[file.name, file.format, *_state(Path(file.path))] for file in files]),
+        "posts": hash_values(
+            [[file.name, file.format, *_state(Path(file.path))] for file in files]
+        ),
         "pipeline": _hash_files(_find_pipeline(model)),
         "pictures": None if images is None else str(images.resolve()),
         "features": None if features is None else _hash_states(features),
@@ -55,17 +54,11 @@ def _find_pipeline(model: str) -> Path:
 
 
 def _hash_files(path: Path) -> str:
-    digest = hashlib.sha256()
-    for file in _files(path):
-        digest.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
-        with file.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
-    return digest.hexdigest()
+    return hash_values([[_relative(file, path), hash_file(file)] for file in _files(path)])
 
 
 def _hash_states(path: Path) -> str:
-    return _hash([[file.relative_to(path).as_posix(), *_state(file)] for file in _files(path)])
+    return hash_values([[_relative(file, path), *_state(file)] for file in _files(path)])
 
 
 def _files(path: Path) -> Iterable[Path]:
@@ -80,5 +73,5 @@ def _state(path: Path) -> Sequence[int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _hash(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value).encode("utf8")).hexdigest()
+def _relative(file: Path, folder: Path) -> str:
+    return file.relative_to(folder).as_posix()

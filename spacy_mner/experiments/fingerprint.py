@@ -1,26 +1,17 @@
-"""What a result depends on, as one hash: a run whose hash has not changed need not run again."""
+"""What a result depends on, as hashes: a run whose hashes have not changed need not run again."""
 
-import hashlib
-import json
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 from spacy.util import get_package_path, is_package
 
-_CHUNK = 1 << 20
-
-
-def fingerprint(*parts: Any) -> str:
-    """A hash of JSON values."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf8")).hexdigest()[:32]
+from ..hashing import hash_file, hash_values
 
 
 def hash_data(path: Path) -> str:
     """A hash of a file, or of all `.spacy` files in a folder."""
     files = sorted(path.rglob("*.spacy")) if path.is_dir() else [path]
-    return fingerprint([_hash_file(str(file), *_version(file)) for file in files])
+    return hash_values([hash_file(file) for file in files])
 
 
 def hash_vectors(vectors: Optional[str]) -> Optional[str]:
@@ -33,7 +24,7 @@ def hash_vectors(vectors: Optional[str]) -> Optional[str]:
     files = [
         path for name in ("vectors", "key2row") for path in sorted(folder.rglob(f"vocab/{name}"))
     ]
-    return fingerprint([_hash_file(str(file), *_version(file)) for file in files])
+    return hash_values([hash_file(file) for file in files])
 
 
 def hash_transformer(name: Optional[str]) -> Optional[str]:
@@ -41,19 +32,4 @@ def hash_transformer(name: Optional[str]) -> Optional[str]:
     if name is None or not Path(name).is_dir():
         return name
     files = sorted(path for path in Path(name).iterdir() if path.is_file())
-    return fingerprint([(path.name, _hash_file(str(path), *_version(path))) for path in files])
-
-
-def _version(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_mtime_ns, status.st_size
-
-
-@lru_cache(maxsize=64)
-def _hash_file(path: str, modified: int, size: int) -> str:
-    """A table of vectors has 100 MB and more: it is read once, unless it changes."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return hash_values([(path.name, hash_file(path)) for path in files])

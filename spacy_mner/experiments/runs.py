@@ -22,10 +22,11 @@ from .. import about
 from ..errors import Errors
 from ..evaluation.evaluate import evaluate
 from ..extensions import set_extensions
+from ..hashing import hash_values
 from ..output import write_json
 from ..pictures import Condition
 from .ablation import ablate
-from .fingerprint import fingerprint, hash_data, hash_transformer, hash_vectors
+from .fingerprint import hash_data, hash_transformer, hash_vectors
 from .pipelines import count_parameters, known_share, write_thin_vectors
 from .settings import change, find_steps, set_data, set_steps
 from .split import split_train
@@ -158,7 +159,7 @@ def identify(trial: Trial, data: Data) -> Dict[str, Any]:
         "train_sha": hash_data(data.train),
         "test_sha": hash_data(data.test),
         "vectors_sha": hash_vectors(data.vectors),
-        "config_sha": fingerprint(config.to_str(interpolate=False)),
+        "config_sha": hash_values(config.to_str(interpolate=False)),
         "spacy_mner_version": about.__version__,
     }
     if trial.text != "plain":
@@ -166,7 +167,7 @@ def identify(trial: Trial, data: Data) -> Dict[str, Any]:
         values["text"] = trial.text
     # The name is no cause: the same run under another one gives the same figures.
     causes = {key: value for key, value in values.items() if key != "row"}
-    return {**values, "fingerprint": fingerprint(PROTOCOL, causes)}
+    return {**values, "fingerprint": hash_values(PROTOCOL, causes)}
 
 
 def read_result(path: Path) -> Dict[str, Any]:

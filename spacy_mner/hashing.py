@@ -1,0 +1,34 @@
+"""Hashes of values and files: what a result or a job depends on, in few letters."""
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+_CHUNK = 1 << 20
+
+
+def hash_values(*values: Any) -> str:
+    """RETURNS (str): A hash of JSON values; the order of a dict's keys does not count."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf8")).hexdigest()[:32]
+
+
+def hash_file(path: Path) -> str:
+    """Hash the content of a file. It is read once, unless it changes: word vectors have 100 MB and more.
+
+    path (Path): The file.
+    RETURNS (str): SHA-256, in hexadecimal digits.
+    """
+    status = path.stat()
+    return _hash_version(str(path), status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=64)
+def _hash_version(path: str, modified: int, size: int) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
