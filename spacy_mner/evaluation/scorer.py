@@ -9,7 +9,7 @@ from .spans import boundaries, entity_pair, match, prf
 
 
 def make_mner_scorer_v1() -> Callable[..., Dict[str, Any]]:
-    """Create the scorer registered as `spacy_mner.mner_scorer.v1`.
+    """Typed, segmentation and macro scores of entities: see `score_entities`.
 
     RETURNS (Callable): `score_entities`, called with examples.
     """

@@ -22,7 +22,9 @@ WEIGHTS = "efficientnet-lite0-57934424"
 def create_efficientnet_lite0(
     *, regions: bool = False, device: Optional[str] = None
 ) -> TorchEncoder:
-    """Make the encoder. Nothing is loaded before its first use.
+    """EfficientNet-Lite0 with ImageNet weights, which come with a package: no download.
+
+    A vector (1280,), or with regions the last feature map (49, 1280). Nothing is loaded before the first use.
 
     regions (bool): Give the 7 x 7 last feature map as 49 regions, rows from the top left, in place
         of its mean.

@@ -14,9 +14,9 @@ def create_googlenet(
     regions: bool = False,
     device: Optional[str] = None,
 ) -> TorchEncoder:
-    """Make the encoder. Nothing is loaded before its first use.
+    """GoogLeNet (Szegedy et al. 2015), the network of the paper.
 
-    GoogLeNet (Szegedy et al. 2015), also called Inception v1, with torchvision's ImageNet weights.
+    Also called Inception v1; with torchvision's ImageNet weights. Nothing is loaded before the first use.
     Moon, Neves and Carvalho (2018) take "the final hidden layer (1024) before the classification
     layer" of a 22-layer Inception: that is the mean of the last 7 x 7 feature map, (1024,), or with
     regions that map itself, (49, 1024).

@@ -14,9 +14,9 @@ def create_inception_v3(
     regions: bool = False,
     device: Optional[str] = None,
 ) -> TorchEncoder:
-    """Make the encoder. Nothing is loaded before its first use.
+    """Inception v3 (Szegedy et al. 2016).
 
-    Inception v3 (Szegedy et al. 2016) with torchvision's ImageNet weights: the final hidden layer
+    With torchvision's ImageNet weights, which are loaded at the first use: the final hidden layer
     (2048,), which is the mean of the last 8 x 8 feature map, or with regions the map (64, 2048).
 
     path (Optional[Union[str, Path]]): A file of weights. None: inception_v3_google-0cc3c7bd.pth in

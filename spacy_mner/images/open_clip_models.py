@@ -36,7 +36,7 @@ def create_open_clip_encoder(
     regions: bool = False,
     device: Optional[str] = None,
 ) -> TorchEncoder:
-    """Make the encoder. Nothing is loaded before its first use.
+    """Any model of OpenCLIP; it needs the extra `open_clip`. Nothing is loaded before the first use.
 
     model (str): Name of the model in OpenCLIP, e.g. "ViT-B-32".
     weights (Optional[str]): Tag of its weights, e.g. "laion2b_s34b_b79k", which also determines the

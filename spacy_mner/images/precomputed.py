@@ -14,7 +14,7 @@ from .weights import digest
 def create_precomputed_encoder(
     vectors: Union[str, Path], *, ids: Optional[Union[str, Path]] = None
 ) -> "PrecomputedEncoder":
-    """Make the encoder. The file is read at first use.
+    """Vectors that were computed elsewhere, from a file, which is read at the first use.
 
     vectors (Union[str, Path]): File of vectors: .npy, .npz, .safetensors or .parquet. See
         `images/vector_files.py` for what they hold.

@@ -30,7 +30,7 @@ def create_timm_encoder(
     regions: bool = False,
     device: Optional[str] = None,
 ) -> TorchEncoder:
-    """Make the encoder. Nothing is loaded before its first use.
+    """Any network of timm; it needs the extra `timm`. Nothing is loaded before the first use.
 
     model (str): Name of the network in timm, with the tag of its weights after a dot, e.g.
         "convnext_tiny.in12k_ft_in1k". They are looked up in Hugging Face's or torch.hub's cache.

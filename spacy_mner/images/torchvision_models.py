@@ -56,7 +56,7 @@ def create_torchvision_encoder(
     regions: bool = False,
     device: Optional[str] = None,
 ) -> TorchEncoder:
-    """Make the encoder. Nothing is loaded before its first use.
+    """Any classifier of torchvision, with its own preprocessing. Nothing is loaded before the first use.
 
     model (str): Name of a classifier in `torchvision.models`, e.g. "resnet50" or "vit_b_16".
     weights (str): Which of torchvision's weights, e.g. "IMAGENET1K_V2". They also determine the

@@ -34,7 +34,7 @@ set_extensions()
 def make_image_encoder(
     nlp: Language, name: str, encoder: Any, store: Optional[Union[str, Path]]
 ) -> "ImageEncoderPipe":
-    """Make the component that gives posts the vectors of their pictures.
+    """Gives posts the vectors of their pictures: `Doc._.image` or `Doc._.image_id` -> `Doc._.image_vec`.
 
     nlp (Language): The pipeline.
     name (str): Name of the component.

@@ -58,7 +58,10 @@ def make_mner(
     use_reference_images: bool,
     scorer: Optional[Callable],
 ) -> "MultimodalEntityRecognizer":
-    """Construct the component.
+    """Finds named entities in words, spelling and pictures.
+
+    The default model, and its settings: `spacy_mner/pipeline/default_model.py`; the recommended one:
+    `configs/mner.cfg`.
 
     model (Model[List[Doc], TaggerOutput]): a `spacy_mner.MultimodalTagger.v1`.
     spans_key (str): `doc.spans[spans_key]` holds the predicted entities with their scores.

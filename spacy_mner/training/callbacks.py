@@ -25,12 +25,11 @@ def create_calibrate_v1(
     `spacy train` saves after every evaluation and once at the end, and cannot tell the last time from
     the others; so this runs as often as the development data are scored, and costs a little more than
     that does. The averaged weights are in place when it runs. Training takes no notice of the
-    temperature. To pay only once, leave the callback out and run `spacy mner calibrate` afterwards.
+    temperature. A pipeline that finds no entity yet keeps the one that it has (MW042). To pay only once,
+    leave the callback out and run `spacy mner calibrate` afterwards.
 
     corpus (str): section of the config that reads the data.
     images (str): "on", "off" or "shuffled": with which pictures the posts are read.
-
-    A pipeline that finds nothing yet keeps its temperature (MW042).
     """
 
     def calibrate_before_saving(nlp: Language) -> Language:

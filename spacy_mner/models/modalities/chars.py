@@ -55,7 +55,10 @@ def build_char_cnn_v1(
     embed_width (int): width of the characters' embeddings.
     n_filters (int): width of the word's vector.
     window (int): characters that a filter sees, an odd number.
-    max_length, min_freq, dropout, activation: as in `build_char_bilstm_v1`.
+    max_length (int): characters after this many are cut off.
+    min_freq (int): characters seen in fewer word forms share one "unknown" embedding.
+    dropout (Optional[float]): rate on the transform's input; None follows `[training] dropout`.
+    activation (str): non-linearity of the transform.
     RETURNS (Characters): a form modality.
     RAISES (ValueError): M011 for an even window, M006 for an unknown activation.
     """
