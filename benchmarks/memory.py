@@ -1,5 +1,7 @@
 """Resident memory over a long stream of posts, which must stay flat.
 
+Pages that several processes share count for each of them.
+
     pip install psutil
     python benchmarks/memory.py MODEL POSTS.spacy --posts 1000000
 
@@ -12,8 +14,7 @@ does not label them: what grows then is what spaCy keeps.
 import itertools
 import random
 import time
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,8 @@ import psutil
 import spacy
 import torch
 import typer
-from posts import Text, docs, label, read, text
+from posts import Text, docs, read, text
+from spacy.tokens import Doc
 
 MEGABYTE = 2**20
 
@@ -40,26 +42,49 @@ def main(
     """Print resident size (with child processes) as posts go by, and its growth after the first ones."""
     torch.set_num_threads(1)
     nlp = spacy.load(model)
-    texts = [text(doc) for doc in read(posts)]
-    done, start, given = 0, time.perf_counter(), 0.0
-    marks = sorted({first, *(n_posts * k // 10 for k in range(1, 11))})
-    for part in chunks(stream(texts, n_posts, hard=hard), 10_000):
-        with nlp.memory_zone() if zone else nullcontext():
-            if docs_only:
-                done += sum(1 for _ in docs(nlp.vocab, part))
-            else:
-                done += label(nlp, part, batch_size, n_process)
-        if done >= marks[0]:
-            size = resident()
-            given = given or size
-            rate = done / (time.perf_counter() - start)
-            print(
-                f"{done:9,} posts  {size:7.0f} MB  {size - given:+6.0f}  {rate:5.0f}/s", flush=True
-            )
-            while marks and done >= marks[0]:
-                marks.pop(0)
-        if not marks:
-            break
+    texts = stream([text(doc) for doc in read(posts)], n_posts, hard=hard)
+    log = Log({first, *(n_posts * k // 10 for k in range(1, 11))})
+
+    def work(part: Iterable[Text]) -> Iterator[Doc]:
+        made = docs(nlp.vocab, part)
+        return made if docs_only else nlp.pipe(made, n_process=n_process, batch_size=batch_size)
+
+    if zone:
+        for part in chunks(texts, 10_000):
+            with nlp.memory_zone():
+                done = sum(1 for _ in work(part))
+            log.add(done)
+    else:
+        # One stream: other processes live as long as it does, and are counted while they work.
+        for _ in work(texts):
+            log.add(1)
+
+
+class Log:
+    """Prints resident size whenever so many posts are done.
+
+    marks (Iterable[int]): numbers of posts; what is given at the least of them is what the others are
+        compared to.
+    """
+
+    def __init__(self, marks: Iterable[int]) -> None:
+        self.marks = sorted(marks)
+        self.done, self.given, self.start = 0, 0.0, time.perf_counter()
+
+    def add(self, n: int) -> None:
+        """So many more posts are done."""
+        self.done += n
+        if not self.marks or self.done < self.marks[0]:
+            return
+        while self.marks and self.done >= self.marks[0]:
+            self.marks.pop(0)
+        size = resident()
+        self.given = self.given or size
+        rate = self.done / (time.perf_counter() - self.start)
+        print(
+            f"{self.done:9,} posts  {size:7.0f} MB  {size - self.given:+6.0f}  {rate:5.0f}/s",
+            flush=True,
+        )
 
 
 def stream(texts: list[Text], n_posts: int, *, hard: bool) -> Iterator[Text]:
