@@ -101,7 +101,7 @@ def read(group: str, name: str, function: Callable) -> tuple[str, list[Setting]]
     about, described = parse(inspect.getdoc(function) or "")
     defaults = {k: p.default for k, p in inspect.signature(function).parameters.items()}
     if group == "spacy_factories":
-        defaults.update(Language.get_factory_meta(name).default_config)
+        defaults.update(Language.get_factory_meta(name).default_config or {})
     settings = []
     for key, default in defaults.items():
         if key in GIVEN.get(group, ()):
