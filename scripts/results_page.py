@@ -20,8 +20,8 @@ from wasabi import msg
 
 from spacy_mner.experiments import ways
 from spacy_mner.experiments.comparison import compare_results, show_interval, show_probability
-from spacy_mner.experiments.multi_seed import Result, gain_of
-from spacy_mner.experiments.runs import read_result
+from spacy_mner.experiments.multi_seed import Result, gain_of, with_common_seeds
+from spacy_mner.experiments.runs import check_seeds, read_result
 from spacy_mner.experiments.tables import ablation_table, paper_table1, table1
 from spacy_mner.experiments.texts import read_docs
 from spacy_mner.experiments.vocab_sensitivity import PAIR, SHARES, run_name, vocab_table
@@ -50,7 +50,8 @@ def collect(
         shutil.copyfile(path, target)
     for path in sorted((metrics / dataset).glob("attention-*/attention-weights.csv")):
         shutil.copyfile(path, RESULTS / dataset / f"{path.parent.name}.csv")
-    lengths = [len(doc) for doc in read_docs(corpus / dataset / "test.spacy")]
+    # As spaCy's reader, which the counts are from, leaves empty posts out.
+    lengths = [len(doc) for doc in read_docs(corpus / dataset / "test.spacy") if len(doc)]
     write_json(RESULTS / dataset / "lengths.json", lengths, indent=0)
     msg.good(f"Results of {len(paths)} runs", str(RESULTS / dataset))
 
@@ -89,7 +90,9 @@ def make_table(spec: str) -> str:
 def read_runs(dataset: str, name: str) -> list[Result]:
     """The stored results of a row, one a seed."""
     paths = sorted((RESULTS / dataset / "runs" / name).glob("seed-*.json"))
-    return [read_result(path) for path in paths]
+    results = [read_result(path) for path in paths]
+    check_seeds(results, RESULTS / dataset / "runs" / name)
+    return results
 
 
 def all_runs(dataset: str, folders: Mapping[str, str]) -> dict[str, list[Result]]:
@@ -139,8 +142,7 @@ def make_comparisons(dataset: str, names: list[str]) -> Table:
     rows: list[Sequence[Cell]] = []
     for a, b in (pair.split(":") for pair in names):
         runs = [read_runs(dataset, name) for name in (a, b)]
-        seeds = [{result["seed"] for result in some} for some in runs]
-        runs = [[r for r in some if r["seed"] in seeds[0] & seeds[1]] for some in runs]
+        runs = list(with_common_seeds(*runs))
         found = compare_results(*runs)["typed"]
         gain = gain_of(*runs)
         p = show_probability(found.p_randomisation, digits=3)

@@ -369,6 +369,20 @@ class Errors(metaclass=_WithCodes):
         "configs/paper.cfg."
     )
     M131 = "There is no way in '{name}'. There are: {known}."
+    M137 = "The setting '{path}' cannot be changed here: {instead}."
+    M138 = (
+        "The reader of [corpora.{name}] is '{found}'. Experiments need one that can leave out and "
+        "exchange pictures: @readers = spacy_mner.Corpus.v1."
+    )
+    M139 = "--keep-vectors {value:g} cannot be had: {problem}."
+    M146 = (
+        "'{path}' holds runs that are no seeds of one system: they differ in {keys}. Train them again "
+        "with the same settings, or delete those of others."
+    )
+    M147 = (
+        "'{path}' holds no post to draw: it needs annotated posts, and in one of them an entity, found or "
+        "missed. Or choose posts with --ids."
+    )
 
     # Sentence encoders for captions: M132-M135
     M132 = 'The caption "{caption}" holds no text that could be encoded.'

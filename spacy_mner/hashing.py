@@ -4,7 +4,7 @@ import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 
 _CHUNK = 1 << 20
 
@@ -23,6 +23,21 @@ def hash_file(path: Path) -> str:
     """
     status = path.stat()
     return _hash_version(str(path), status.st_mtime_ns, status.st_size)
+
+
+def hash_files(path: Path) -> str:
+    """RETURNS (str): A hash of a file, or of the names and contents of all files in a folder."""
+    return hash_values(
+        [[file.relative_to(path).as_posix(), hash_file(file)] for file in files_in(path)]
+    )
+
+
+def files_in(path: Path) -> List[Path]:
+    """RETURNS (List[Path]): The file, or the files of the folder and those below it; no Python caches."""
+    if path.is_file():
+        return [path]
+    files = (p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    return sorted(files)
 
 
 @lru_cache(maxsize=64)

@@ -1,12 +1,12 @@
 """What the output of a job depends on: a job that goes on must be the one that was begun."""
 
 from pathlib import Path
-from typing import Any, Dict, Iterable, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 from spacy.util import get_package_path, is_package, load_model
 
 from ..about import __version__
-from ..hashing import hash_file, hash_values
+from ..hashing import files_in, hash_files, hash_values
 from .shards import InputFile
 
 
@@ -37,10 +37,10 @@ def fingerprint_job(
         "posts": hash_values(
             [[file.name, file.format, *_state(Path(file.path))] for file in files]
         ),
-        "pipeline": _hash_files(_find_pipeline(model)),
+        "pipeline": hash_files(_find_pipeline(model)),
         "pictures": None if images is None else str(images.resolve()),
         "features": None if features is None else _hash_states(features),
-        "code": None if code is None else _hash_files(code),
+        "code": None if code is None else hash_files(code),
         **options,
     }
 
@@ -53,25 +53,12 @@ def _find_pipeline(model: str) -> Path:
     return get_package_path(model)
 
 
-def _hash_files(path: Path) -> str:
-    return hash_values([[_relative(file, path), hash_file(file)] for file in _files(path)])
-
-
 def _hash_states(path: Path) -> str:
-    return hash_values([[_relative(file, path), *_state(file)] for file in _files(path)])
-
-
-def _files(path: Path) -> Iterable[Path]:
-    if path.is_file():
-        return [path]
-    files = (p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    return sorted(files)
+    return hash_values(
+        [[file.relative_to(path).as_posix(), *_state(file)] for file in files_in(path)]
+    )
 
 
 def _state(path: Path) -> Sequence[int]:
     status = path.stat()
     return status.st_size, status.st_mtime_ns
-
-
-def _relative(file: Path, folder: Path) -> str:
-    return file.relative_to(folder).as_posix()

@@ -12,9 +12,10 @@ from ..errors import Errors
 from ..experiments.ablation import ablate as ablate_pipeline
 from ..experiments.comparison import find_runs
 from ..experiments.outputs import write_outputs
-from ..experiments.runs import read_scored
+from ..experiments.runs import check_seeds, read_scored
 from ..experiments.tables import ablation_table
 from ..extensions import set_extensions
+from ..visualization.plots import load_pyplot
 from ._experiment import DataArg, OutputArg, command_line, print_files, print_table
 from ._output import fail_on_coded_errors
 from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
@@ -67,14 +68,18 @@ def ablate(
     silent (bool): print nothing.
     RETURNS (List[Dict[str, Dict[str, Any]]]): see `experiments.ablation.ablate`, one a pipeline.
     RAISES (ValueError): M061 if there are no posts, M120 if a result is from other posts, M123 without a
-        pipeline.
+        pipeline, M146 for results of several systems.
     """
+    # Before anything that takes long.
+    load_pyplot()
     msg = Printer(no_print=silent, pretty=not silent)
     set_extensions()
-    results = []
-    for path in find_runs(model):
+    paths = find_runs(model)
+    runs = [read_scored(path, data_path) for path in paths if path.is_file()]
+    check_seeds(runs, model)
+    results = [run["ablation"] for run in runs]
+    for path in paths:
         if path.is_file():
-            results.append(read_scored(path, data_path)["ablation"])
             continue
         nlp = spacy.load(path)
         examples = list(Corpus(data_path)(nlp))

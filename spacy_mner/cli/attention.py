@@ -99,7 +99,8 @@ def attention(
     command (str): makes it again.
     silent (bool): print nothing.
     RETURNS (List[Dict[str, Any]]): what was drawn, see `visualization/heatmap.py`.
-    RAISES (ValueError): M061 without posts, M126 for an unknown id, M127 without modality attention.
+    RAISES (ValueError): M061 without posts, M126 for an unknown id, M127 without modality attention,
+        M147 if there is nothing to draw.
     """
     msg = Printer(no_print=silent, pretty=not silent)
     set_extensions()
@@ -110,6 +111,8 @@ def attention(
         raise ValueError(Errors.M061.format(path=data_path))
     attended = attend(nlp, examples, images=images)
     chosen = choose_posts(attended, ids=ids, n=n, source=data_path)
+    if not chosen:
+        raise ValueError(Errors.M147.format(path=data_path))
     posts = [describe_attention(post, described) for post in chosen]
     low, high = weight_range(posts)
     figures = save_figure(draw_heatmaps(posts, low=low, high=high), output_dir / "attention")

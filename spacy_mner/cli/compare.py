@@ -3,16 +3,17 @@
 from pathlib import Path
 from typing import Annotated, Dict
 
-from spacy.cli._util import setup_gpu
+from spacy.cli._util import import_code, setup_gpu
 from wasabi import Printer
 
-from ..experiments.comparison import comparison_table, load_counts, spread_note
+from ..experiments.comparison import comparison_table, find_runs, load_counts, spread_note
 from ..experiments.outputs import write_outputs
 from ..experiments.significance import Difference, compare_counts
 from ..pictures import Condition
+from ..visualization.plots import load_pyplot
 from ._experiment import DataArg, OutputArg, command_line, print_files, print_table
 from ._output import fail_on_coded_errors
-from ._util import Arg, GpuOption, Opt, mner_cli
+from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
 from .evaluate import ImagesChoice
 
 _SYSTEM = "A pipeline, a run's result (seed-0.json), or a folder with either, one a seed"
@@ -33,6 +34,7 @@ def compare_cli(
     samples: Annotated[int, Opt("--samples", help="Draws of each test", min=100)] = 10_000,
     seed: Annotated[int, Opt("--seed", help="Seed of the draws")] = 0,
     use_gpu: GpuOption = -1,
+    code_path: CodeOption = None,
 ) -> None:
     """
     Is A better than B, or is it chance? Paired bootstrap and approximate randomisation over posts.
@@ -44,6 +46,7 @@ def compare_cli(
     Example: python -m spacy mner compare metrics/sample/runs/wcv-attention
     metrics/sample/runs/wc-attention corpus/sample/test.spacy metrics/sample/compare
     """
+    import_code(code_path)
     with fail_on_coded_errors():
         setup_gpu(use_gpu, silent=False)
         compare(
@@ -84,17 +87,19 @@ def compare(
     RETURNS (Dict[str, Difference]): "typed" and "segmentation".
     RAISES (ValueError): M120 if they were not scored on the same posts, M123 if there is nothing.
     """
+    # Before anything that takes long.
+    load_pyplot()
     msg = Printer(no_print=silent, pretty=not silent)
     counts = [
         load_counts(path, data_path, images=condition, progress=not silent)
         for path, condition in zip((a, b), images, strict=True)
     ]
     differences = compare_counts(*counts, n_samples=n_samples, seed=seed)
-    names = short_names(a, b)
+    names = short_names(a, b, images)
     table = comparison_table(differences, names, [len(runs) for runs in counts], len(counts[0][0]))
     text = [spread_note(runs, name) for runs, name in zip(counts, names, strict=True)]
     title = f"{names[0]} against {names[1]}"
-    folder = output_dir / f"{names[0]}--{names[1]}".replace("/", "-")
+    folder = output_dir / f"{names[0]}--{names[1]}".replace("/", "-").replace(" ", "-")
     files = write_outputs(
         folder, "compare", title, text=text, tables={"compare": table}, command=command
     )
@@ -105,8 +110,10 @@ def compare(
     return differences
 
 
-def short_names(a: Path, b: Path) -> "tuple[str, str]":
-    """The parts of two paths that tell them apart, and the one before where that is a number."""
+def short_names(
+    a: Path, b: Path, images: "tuple[Condition, Condition]" = ("on", "on")
+) -> "tuple[str, str]":
+    """The parts of two paths that tell them apart, and pipelines' pictures where they are not their own."""
     parts_a, parts_b = list(a.resolve().parts), list(b.resolve().parts)
     while parts_a and parts_b and parts_a[-1] == parts_b[-1]:
         parts_a.pop()
@@ -115,4 +122,8 @@ def short_names(a: Path, b: Path) -> "tuple[str, str]":
         parts_a.pop(0)
         parts_b.pop(0)
     names = ["/".join(parts) or path.stem for parts, path in ((parts_a, a), (parts_b, b))]
-    return names[0].removesuffix(".json"), names[1].removesuffix(".json")
+    names = [name.removesuffix(".json") for name in names]
+    for i, (path, condition) in enumerate(zip((a, b), images, strict=True)):
+        if condition != "on" and find_runs(path)[0].is_dir():
+            names[i] += f" images {condition}"
+    return names[0], names[1]

@@ -1,5 +1,6 @@
 """`python -m spacy mner multi-seed`"""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, List, Mapping, Optional
 
@@ -8,12 +9,14 @@ from spacy.cli._util import import_code, parse_config_overrides, setup_gpu
 from thinc.api import Config
 from wasabi import Printer
 
+from ..errors import Errors
 from ..experiments.multi_seed import Result, run_seeds
 from ..experiments.outputs import write_outputs
 from ..experiments.runs import Data, Trial
 from ..experiments.settings import change
 from ..experiments.tables import ablation_table, seeds_table
 from ..pictures import Condition
+from ..visualization.plots import load_pyplot
 from ._experiment import (
     DevOption,
     FirstSeedOption,
@@ -33,6 +36,15 @@ from ._experiment import (
 from ._output import fail_on_coded_errors
 from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
 from .evaluate import ImagesChoice
+
+# What an argument says, or must be the same for all seeds.
+_INSTEAD = {
+    "paths.train": "the training data are the second argument",
+    "paths.dev": "there are no dev data, but see --dev-from-train",
+    "system.seed": "give --seeds and --first-seed",
+    "training.seed": "give --seeds and --first-seed",
+    "training.max_steps": "give --steps",
+}
 
 
 @mner_cli.command(
@@ -65,8 +77,8 @@ def multi_seed_cli(
     """
     Train a config with several seeds and report mean and standard deviation.
 
-    Settings of the config can be changed as for spacy train. Seeds that are done are not trained
-    again, as long as config and data are the same.
+    Settings of the config can be changed as for spacy train, but for data and seed. Seeds that are
+    done are not trained again, as long as config, data and --code are the same.
 
     Example: python -m spacy mner multi-seed configs/mner.cfg corpus/sample/train.spacy
     corpus/sample/test.spacy metrics/sample --vectors corpus/vectors --seeds 5 --name mner-wide
@@ -82,6 +94,7 @@ def multi_seed_cli(
             metrics_dir,
             name=name or config_path.stem,
             overrides=overrides,
+            code=code_path,
             images=images.value,
             seeds=range(first_seed, first_seed + seeds),
             steps=steps,
@@ -103,6 +116,7 @@ def multi_seed(
     images: Condition = "on",
     seeds: "range | List[int]" = range(3),
     steps: int = 0,
+    code: Optional[Path] = None,
     models: Optional[Path] = None,
     keep: int = 1,
     command: str = "",
@@ -118,14 +132,23 @@ def multi_seed(
     overrides (Mapping[str, Any]): settings to change, by dotted path.
     images (Condition): pictures in training and scoring.
     seeds (Sequence[int]): one run each.
+    code (Optional[Path]): Python file that the config needs, which has been imported; a run depends on it.
     steps, models, keep, command, use_gpu, silent: as for `table1`.
     RETURNS (List[Result]): one a seed.
-    RAISES (ValueError): M122 for a setting of a section that the config has not.
+    RAISES (ValueError): M122 for a setting of a section that the config has not, M137 for one that an
+        argument says, M138 for a reader that does not know pictures, M128 without matplotlib.
     """
+    # Before anything that takes long.
+    load_pyplot()
     msg = Printer(no_print=silent, pretty=not silent)
+    for path, instead in _INSTEAD.items():
+        if path in overrides:
+            raise ValueError(Errors.M137.format(path=path, instead=instead))
     changed = change(config, overrides)
+    if data.vectors is None:
+        data = replace(data, vectors=changed.interpolate().get("initialize", {}).get("vectors"))
     results = run_seeds(
-        lambda seed: Trial(name, changed, seed, images, steps=steps or None),
+        lambda seed: Trial(name, changed, seed, images, steps=steps or None, code=code),
         list(seeds),
         data,
         metrics_dir,

@@ -13,6 +13,7 @@ from ..experiments.runs import Data, Trial
 from ..experiments.settings import change
 from ..experiments.tables import ablation_table, paper_table1
 from ..experiments.tables import table1 as make_table1
+from ..visualization.plots import load_pyplot
 from ._experiment import (
     ConfigsOption,
     DevOption,
@@ -128,6 +129,8 @@ def table1(
     RETURNS (Dict[str, List[Result]]): results by the row's name, one a seed.
     RAISES (ValueError): M121 for a row that is not known.
     """
+    # Before anything that takes long.
+    load_pyplot()
     msg = Printer(no_print=silent, pretty=not silent)
     chosen = choose_rows(rows)
     bases = load_configs(configs, sorted({row.config for row in chosen}))

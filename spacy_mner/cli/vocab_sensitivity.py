@@ -11,7 +11,15 @@ from ..experiments.outputs import write_outputs
 from ..experiments.rows import ROWS
 from ..experiments.runs import Data, Trial
 from ..experiments.settings import change
-from ..experiments.vocab_sensitivity import PAIR, SHARES, draw_vocab, run_name, vocab_table
+from ..experiments.vocab_sensitivity import (
+    PAIR,
+    SHARES,
+    check_share,
+    draw_vocab,
+    run_name,
+    vocab_table,
+)
+from ..visualization.plots import load_pyplot
 from ._experiment import (
     ConfigsOption,
     DevOption,
@@ -90,7 +98,11 @@ def vocab_sensitivity(
     shares (Optional[Sequence[float]]): shares of the words that are kept; None = the paper's.
     steps, configs, command, use_gpu, silent: as for `table1`.
     RETURNS (Dict[str, Dict[float, List[Result]]]): results by row and share, one a seed.
+    RAISES (ValueError): M128 without matplotlib, M139 for a share that cannot be had.
     """
+    for share in shares or SHARES:
+        check_share(share, data)
+    load_pyplot()
     msg = Printer(no_print=silent, pretty=not silent)
     base = load_configs(configs, ["paper"])["paper"]
     runs: Dict[str, Dict[float, List[Result]]] = {name: {} for name in PAIR}

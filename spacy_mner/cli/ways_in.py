@@ -12,8 +12,10 @@ from ..experiments.outputs import write_outputs
 from ..experiments.runs import Data, Trial
 from ..experiments.settings import change
 from ..experiments.texts import TEXTS, TITLES, read_docs
+from ..experiments.vocab_sensitivity import check_share
 from ..experiments.ways import SHORT, TEXT, choose_ways, run_name, ways_table
 from ..pictures import Condition
+from ..visualization.plots import load_pyplot
 from ._experiment import (
     ConfigsOption,
     DevOption,
@@ -117,9 +119,12 @@ def ways_in(
     seeds (Sequence[int]): one run each.
     steps, configs, command, use_gpu, silent: as for `table1`.
     RETURNS (Dict[str, List[Result]]): results by the way's name, one a seed.
-    RAISES (ValueError): M131 for a way, M006 for a text that is not known.
+    RAISES (ValueError): M131 for a way, M006 for a text that is not known, M139 for a share of the vectors
+        that cannot be had, M128 without matplotlib.
     """
     check_choice("text", text, TEXTS)
+    check_share(keep_vectors, data)
+    load_pyplot()
     msg = Printer(no_print=silent, pretty=not silent)
     chosen = choose_ways(ways)
     base = load_configs(configs, ["mner"])["mner"]
@@ -151,7 +156,9 @@ def ways_in(
             )
             report_progress(msg, name, results[row.name])
     weak = TITLES[text] if keep_vectors == 1 else f"{100 * keep_vectors:g} % of the word vectors"
-    short = [i for i, doc in enumerate(read_docs(data.test)) if len(doc) <= SHORT]
+    # As spaCy's reader, which the counts are from, leaves empty posts out.
+    scored = [doc for doc in read_docs(data.test) if len(doc)]
+    short = [i for i, doc in enumerate(scored) if len(doc) <= SHORT]
     table = ways_table(runs, shuffled, short, title=f"Ways in for the picture; text: {weak}")
     folder = metrics_dir / run_name("ways-in", text=text, keep=keep_vectors)
     files = write_outputs(

@@ -41,10 +41,13 @@ def removals(nlp: Language, images: Condition = "on") -> List[Removal]:
     blueprint = get_shim(model).blueprint
     sees = bool(blueprint.docs) or blueprint.initial_state is not None
     sees = (sees or blueprint.evidence is not None) and images != "off"
-    ways = [Removal("on" if sees else "off", "everything", "on" if sees else "off")]
+    ways = [Removal(images, "everything", images) if sees else Removal("off", "everything", "off")]
     if sees:
         ways.append(Removal("off", "without pictures", "off"))
-        ways.append(Removal("shuffled", "with the pictures of other posts", "shuffled"))
+        if images == "shuffled":
+            ways.append(Removal("on", "with the posts' own pictures", "on"))
+        else:
+            ways.append(Removal("shuffled", "with the pictures of other posts", "shuffled"))
     names = [name for name in get_tagger(model).modality_names if name not in blueprint.docs]
     titles = {"word": "without word vectors", "char": "without characters"}
     if len(names) > 1:

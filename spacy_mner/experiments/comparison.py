@@ -13,7 +13,7 @@ from ..extensions import set_extensions
 from ..pictures import Condition
 from ..visualization.table import Cell, Table, Value
 from .multi_seed import Result, spread
-from .runs import read_scored
+from .runs import check_seeds, read_scored
 from .significance import Difference, compare_counts
 
 CHOSEN = ("model-last", "model-best")
@@ -54,21 +54,19 @@ def load_counts(
     images (Condition): pictures, where pipelines are scored now; a run's result has its own.
     progress (bool): show progress bars.
     RETURNS (List[List[PostCounts]]): one list a run.
-    RAISES (ValueError): M120 if a result is from other posts, or the folder holds several rows.
+    RAISES (ValueError): M120 if a result is from other posts, M146 if the folder holds several systems.
     """
     paths = find_runs(path)
     counts = []
-    rows = set()
+    results = []
     for run in paths:
         if run.is_dir():
             counts.append(_score(run, data, images, progress))
             continue
         result = read_scored(run, data)
-        rows.add(result["row"])
+        results.append(result)
         counts.append(_post_counts(result))
-    if len(rows) > 1:
-        problem = f"'{path}' holds the runs of several systems ({', '.join(sorted(rows))})"
-        raise ValueError(Errors.M120.format(problem=problem))
+    check_seeds(results, path)
     return counts
 
 

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from wasabi import msg
 
@@ -64,6 +64,15 @@ def gain_of(results: Sequence[Result], others: Sequence[Result]) -> Spread:
     """
     by_seed = {result["seed"]: result["scores"]["ents_f"] or 0 for result in others}
     return spread(100 * ((r["scores"]["ents_f"] or 0) - by_seed[r["seed"]]) for r in results)
+
+
+def with_common_seeds(
+    results: Sequence[Result], others: Sequence[Result]
+) -> Tuple[List[Result], List[Result]]:
+    """Of two systems, the runs with seeds that both have, in the order of the seeds."""
+    by_seed = [{result["seed"]: result for result in some} for some in (results, others)]
+    common = sorted(by_seed[0].keys() & by_seed[1].keys())
+    return [by_seed[0][seed] for seed in common], [by_seed[1][seed] for seed in common]
 
 
 def run_seeds(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from timeit import default_timer as timer
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Iterator, Optional, Sequence
 
 import spacy
 import srsly
@@ -22,13 +22,13 @@ from .. import about
 from ..errors import Errors
 from ..evaluation.evaluate import evaluate
 from ..extensions import set_extensions
-from ..hashing import hash_values
+from ..hashing import hash_file, hash_values
 from ..output import write_json
 from ..pictures import Condition
 from .ablation import ablate
-from .fingerprint import hash_data, hash_transformer, hash_vectors
+from .fingerprint import hash_data, hash_paths, hash_transformer, hash_vectors
 from .pipelines import count_parameters, known_share, write_thin_vectors
-from .settings import change, find_steps, set_data, set_steps
+from .settings import change, check_readers, find_steps, set_data, set_steps
 from .split import split_train
 from .texts import Text, write_text
 
@@ -36,6 +36,11 @@ from .texts import Text, write_text
 PROTOCOL = 1
 # Dev data of a run that stops at a fixed step: they decide nothing, but spaCy wants some.
 _DEV_LIMIT = 8
+# What runs have in common that are seeds of one system.
+_IDENTITY = (
+    *("row", "images", "text", "keep_vectors", "steps", "dev_fraction", "train_sha", "test_sha"),
+    *("vectors_sha", "config_sha", "code_sha", "paths_sha"),
+)
 # In a kept pipeline: what its run depended on.
 _RUN = "run.json"
 
@@ -67,6 +72,7 @@ class Trial:
     keep_vectors (float): share of the word vectors' words that stays, in training and in scoring.
     steps (Optional[int]): number of updates; None = the config's.
     text (Text): how the text is weakened, in training and in scoring.
+    code (Optional[Path]): Python file that the config needs.
     """
 
     name: str
@@ -76,6 +82,7 @@ class Trial:
     keep_vectors: float = 1.0
     steps: Optional[int] = None
     text: Text = "plain"
+    code: Optional[Path] = None
 
 
 def run_trial(
@@ -163,8 +170,13 @@ def identify(trial: Trial, data: Data) -> Dict[str, Any]:
         "spacy_mner_version": about.__version__,
     }
     if trial.text != "plain":
-        # Not among them otherwise: results from before there was a choice stay valid.
+        # Not among them otherwise, like what follows: results from before there was a choice stay valid.
         values["text"] = trial.text
+    if trial.code is not None:
+        values["code_sha"] = hash_file(trial.code)
+    paths = hash_paths(trial.config)
+    if paths:
+        values["paths_sha"] = paths
     # The name is no cause: the same run under another one gives the same figures.
     causes = {key: value for key, value in values.items() if key != "row"}
     return {**values, "fingerprint": hash_values(PROTOCOL, causes)}
@@ -196,6 +208,18 @@ def read_scored(path: Path, data: Path) -> Dict[str, Any]:
     return result
 
 
+def check_seeds(results: Sequence[Dict[str, Any]], path: Path) -> None:
+    """Check that results are from runs that differ in their seed alone.
+
+    results (Sequence[Dict[str, Any]]): see `run_trial`.
+    path (Path): where they are.
+    RAISES (ValueError): M146 if they are not.
+    """
+    keys = [key for key in _IDENTITY if len({str(result.get(key)) for result in results}) > 1]
+    if keys:
+        raise ValueError(Errors.M146.format(path=path, keys=", ".join(keys)))
+
+
 def build_config(trial: Trial, data: Data, folder: Path) -> Config:
     """The config that spaCy trains: the trial's with its seed, its data and its number of steps."""
     early = data.dev_fraction > 0
@@ -207,6 +231,7 @@ def build_config(trial: Trial, data: Data, folder: Path) -> Config:
         vectors = write_thin_vectors(
             vectors, folder / "vectors", trial.keep_vectors, seed=trial.seed
         )
+    check_readers(trial.config)
     config = set_data(
         trial.config, train=train, dev=dev, vectors=vectors, dev_limit=0 if early else _DEV_LIMIT
     )
@@ -278,10 +303,13 @@ def _workplace(output: Path) -> Iterator[Path]:
 
 
 def _is_alive(pid: str) -> bool:
+    if os.name == "nt":
+        return True  # There, signal 0 is Ctrl-C.
     try:
         os.kill(int(pid), 0)
     except (ValueError, ProcessLookupError):
         return False
-    except PermissionError:
+    except OSError:
+        # Another user's, or a system that has no such question.
         return True
     return True

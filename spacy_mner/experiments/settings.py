@@ -10,6 +10,7 @@ from ..errors import Errors
 # Updates where a config says nothing that is independent of the dev data: at the paper's batch size of 10,
 # ten passes over 4,000 posts.
 DEFAULT_STEPS = 4000
+READER = "spacy_mner.Corpus.v1"
 
 
 def change(config: Config, settings: Mapping[str, Any]) -> Config:
@@ -64,6 +65,18 @@ def set_steps(config: Config, steps: int, *, early_stopping: bool) -> Config:
     return config
 
 
+def check_readers(config: Config) -> None:
+    """Check that pictures can be left out and exchanged.
+
+    config (Config): not interpolated.
+    RAISES (ValueError): M138 for another reader than ours.
+    """
+    for name in ("train", "dev"):
+        found = config.get("corpora", {}).get(name, {}).get("@readers")
+        if found is not None and found != READER:
+            raise ValueError(Errors.M138.format(name=name, found=found))
+
+
 def set_data(
     config: Config, *, train: Path, dev: Path, vectors: Optional[str], dev_limit: int = 0
 ) -> Config:
@@ -76,6 +89,10 @@ def set_data(
         "paths.train": str(train),
         "paths.dev": str(dev),
         "paths.vectors": vectors,
+        # A config may have said it here, and not under [paths].
+        "corpora.train.path": str(train),
+        "corpora.dev.path": str(dev),
+        "initialize.vectors": vectors,
     }
     if dev_limit:
         settings["corpora.dev.limit"] = dev_limit

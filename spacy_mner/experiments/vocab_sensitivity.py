@@ -1,11 +1,14 @@
 """Table 3: how a model bears the loss of word vectors, with and without modality attention."""
 
+import math
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Sequence
 
+from ..errors import Errors
 from ..visualization.plots import Curve, draw_curves, save_figure
 from ..visualization.table import Cell, Table, Value
 from .multi_seed import Result, gain_of, spread_of
+from .runs import Data
 from .tables import MICRO
 
 # Without and with attention, by the rows of Table 1.
@@ -16,6 +19,20 @@ SHARES = (1.0, 0.75, 0.5, 0.25)
 PAPER = {1.0: (48.8, 50.5), 0.75: (48.7, 50.1), 0.5: (47.8, 49.6), 0.25: (46.4, 48.7)}
 
 Runs = Mapping[str, Mapping[float, Sequence[Result]]]
+
+
+def check_share(share: float, data: Data) -> None:
+    """Check that a share of the word vectors can be kept.
+
+    RAISES (ValueError): M139 if it cannot.
+    """
+    problem = ""
+    if not 0 < share <= 1 or not math.isclose(100 * share, round(100 * share)):
+        problem = "give whole percents, from .01 to 1"
+    elif share < 1 and data.vectors is None:
+        problem = "there are no word vectors; give --vectors"
+    if problem:
+        raise ValueError(Errors.M139.format(value=share, problem=problem))
 
 
 def run_name(row: str, share: float) -> str:

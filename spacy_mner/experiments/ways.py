@@ -6,7 +6,7 @@ from ..errors import Errors
 from ..evaluation.counts import total_fscores
 from ..visualization.table import Cell, Table, Value
 from .comparison import compare_results, show_interval
-from .multi_seed import Result, gain_of, spread, spread_of
+from .multi_seed import Result, gain_of, spread, spread_of, with_common_seeds
 from .rows import FUSION, IMAGE, MODEL, ROWS, Row
 from .tables import MICRO
 
@@ -104,11 +104,13 @@ def ways_table(
     text = runs[TEXT]
     for name, results in runs.items():
         row = WAYS[name]
-        cells: List[Cell] = [TITLES.get(name, row.title)]
+        cells: List[Cell] = [TITLES.get(name, row.title), len(results)]
         cells.append(_spread(results, "scores", "ents_f"))
         blind = name == TEXT
-        cells.append(None if blind else gain_of(results, text).value(2))
-        cells.append(None if blind else _interval(results, text))
+        pair = with_common_seeds(results, text)
+        compared = bool(pair[0]) and not blind
+        cells.append(gain_of(*pair).value(2) if compared else None)
+        cells.append(_interval(*pair) if compared else None)
         cells.append(
             None if blind else _spread(results, "ablation", "shuffled", "scores", "ents_f")
         )
@@ -121,6 +123,7 @@ def ways_table(
         title=title,
         header=[
             "Way in",
+            "Seeds",
             "F1",
             "− text",
             "95 %",
@@ -130,7 +133,7 @@ def ways_table(
             f"posts of ≤ {SHORT} tokens",
             "Weights",
         ],
-        groups=[("", 1), ("Own pictures", 3), ("Controls", 3), ("Own pictures", 1), ("", 1)],
+        groups=[("", 2), ("Own pictures", 3), ("Controls", 3), ("Own pictures", 1), ("", 1)],
         rows=rows,
         breaks=[1],
         note=(

@@ -56,6 +56,7 @@ def load_groups(folder: Path) -> Dict[str, Dict[str, List[Result]]]:
         name = "/".join(part for part in parts if not re.fullmatch(r"seed-?\d+", part))
         group = groups.setdefault(name, {condition: [] for condition in CONDITIONS})
         group[result["images"]].append(result)
+        _check_alike(group, path)
     return {
         name: {condition: found for condition, found in group.items() if found}
         for name, group in groups.items()
@@ -84,6 +85,17 @@ def figure(results: Iterable[Result], *keys: str) -> Optional[Figure]:
     squares = sum((value - mean) ** 2 for value in values)
     deviation = math.sqrt(squares / (len(values) - 1)) if len(values) > 1 else 0.0
     return Figure(mean, deviation, len(values))
+
+
+def _check_alike(group: Dict[str, List[Result]], path: Path) -> None:
+    """What is averaged must be of the same posts."""
+    posts = {(str(r.get("data")), r["n_posts"]) for found in group.values() for r in found}
+    if len(posts) > 1:
+        files = " and ".join(sorted(f"{data} ({n} posts)" for data, n in posts))
+        problem = (
+            f"the folder has results of {files}, which cannot be averaged; give each its own folder"
+        )
+        raise ValueError(Errors.M063.format(path=path, problem=problem))
 
 
 def _load(path: Path) -> Result:

@@ -2,22 +2,27 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import spacy
 from spacy.cli._util import app
+from spacy.tokens import DocBin
 from spacy.training import Corpus
+from thinc.api import Config
 from typer.testing import CliRunner
 
 import spacy_mner.cli  # noqa: F401 (attaches the commands)
 from spacy_mner.cli.ablate import ablate
 from spacy_mner.cli.attention import attention
 from spacy_mner.cli.compare import compare, short_names
+from spacy_mner.cli.multi_seed import multi_seed
 from spacy_mner.cli.report import report
 from spacy_mner.cli.vocab_sensitivity import vocab_sensitivity
 from spacy_mner.cli.when_images_help import when_images_help
 from spacy_mner.evaluation.evaluate import evaluate
+from spacy_mner.experiments.fingerprint import hash_vectors
 from spacy_mner.experiments.pipelines import find_mner
 from spacy_mner.experiments.probabilities import span_probabilities
 from spacy_mner.experiments.texts import read_docs
@@ -69,7 +74,10 @@ def test_compare_refuses_other_posts(trained, small, tmp_path):
     assert "[M120]" in output
     code, output = run("compare", trained.folder / "runs", runs[0], trained.test, tmp_path)
     assert code == 1
-    assert "several systems (recommended, recommended-text)" in output
+    assert "[M146]" in output
+    assert "they differ in row, images" in output
+    code, output = run("ablate", trained.folder / "runs", trained.test, tmp_path / "out")
+    assert (code, "[M146]" in output) == (1, True)
     (tmp_path / "empty").mkdir()
     code, output = run("compare", tmp_path / "empty", runs[0], trained.test, tmp_path)
     assert code == 1
@@ -82,6 +90,16 @@ def test_names_of_systems(tmp_path):
     assert short_names(a, b) == ("a", "b")
     assert short_names(a, a) == ("seed-0", "seed-0")
     assert short_names(a.parent, b) == ("a", "b/seed-0")
+
+
+def test_a_pipeline_is_compared_with_itself_on_other_pictures(trained, tmp_path):
+    found = compare(
+        trained.seeing, trained.seeing, trained.test, tmp_path, images=("on", "off"), n_samples=100
+    )
+    assert found["typed"].difference > 5
+    (folder,) = tmp_path.iterdir()
+    assert folder.name.endswith("-images-off")
+    assert "images off" in read_page(folder / "compare.html")
 
 
 def test_ablate_takes_stored_results_of_these_posts_alone(trained, small, tmp_path):
@@ -198,6 +216,13 @@ def test_attention_errors(trained, tmp_path):
     assert "[M130]" in output
 
 
+def test_attention_with_nothing_to_draw(trained, tmp_path):
+    nlp = spacy.blank("en")
+    DocBin(docs=[nlp.make_doc("nothing is known of it")]).to_disk(tmp_path / "plain.spacy")
+    code, output = run("attention", trained.seeing, tmp_path / "plain.spacy", tmp_path / "out")
+    assert (code, "[M147]" in output) == (1, True)
+
+
 def test_captions_of_another_kind(trained, tmp_path):
     path = tmp_path / "captions.json"
     for content in ("{", "[1]", '{"a": 3}'):
@@ -247,6 +272,30 @@ def test_multi_seed_vocab_sensitivity_and_the_report(small, tmp_path):
     text = read_page(tmp_path / "report.html")
     for words in ("A & B", "Fewer word vectors", "Several seeds: narrow", "Tokens known"):
         assert words in text
+
+
+def test_multi_seed_says_which_settings_it_does_not_take(small, tmp_path):
+    command = ["multi-seed", CONFIGS / "mner.cfg", small.train, small.test, tmp_path]
+    for path in ("system.seed", "paths.train", "training.max_steps"):
+        code, output = run(*command, f"--{path}", "1")
+        assert (code, f"[M137] The setting '{path}'" in output) == (1, True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_multi_seed_takes_the_word_vectors_of_the_config(small, tmp_path):
+    base = Config().from_disk(CONFIGS / "mner.cfg", interpolate=False)
+    data = replace(small, vectors=None)
+    (result,) = multi_seed(
+        base,
+        data,
+        tmp_path,
+        name="x",
+        overrides={"paths.vectors": small.vectors},
+        seeds=[0],
+        steps=1,
+    )
+    assert result["known_tokens"] > 0
+    assert result["vectors_sha"] == hash_vectors(small.vectors)
 
 
 def test_help_has_an_example():

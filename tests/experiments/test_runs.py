@@ -16,7 +16,14 @@ from spacy.tokens import DocBin
 from thinc.api import Config
 
 from spacy_mner.experiments.rows import ROWS
-from spacy_mner.experiments.runs import Trial, build_config, identify, read_result, run_trial
+from spacy_mner.experiments.runs import (
+    Trial,
+    build_config,
+    check_seeds,
+    identify,
+    read_result,
+    run_trial,
+)
 from spacy_mner.experiments.settings import change, find_steps
 from spacy_mner.experiments.split import split_train
 from spacy_mner.models.tagger import get_tagger
@@ -89,6 +96,42 @@ def test_what_a_run_depends_on(trial, small, tmp_path):
     ]
     assert all(identify(*case)["fingerprint"] == base for case in same)
     assert base not in {identify(*case)["fingerprint"] for case in different}
+
+
+def test_a_run_depends_on_what_its_config_points_at(trial, small, tmp_path):
+    code, weights = tmp_path / "code.py", tmp_path / "weights.bin"
+    for path in (code, weights):
+        path.write_bytes(b"1")
+    config = change(trial.config, {"paths.init_tok2vec": str(weights)})
+    pointing = replace(trial, config=config, code=code)
+    seen = {identify(trial, small)["fingerprint"], identify(pointing, small)["fingerprint"]}
+    for path in (code, weights):
+        path.write_bytes(b"22")
+        seen.add(identify(pointing, small)["fingerprint"])
+    assert len(seen) == 4
+
+
+def test_a_config_that_says_where_data_are_is_given_others(trial, small, tmp_path):
+    settings = {"corpora.train.path": "mine.spacy", "initialize.vectors": "mine"}
+    trial = replace(trial, config=change(trial.config, settings))
+    config = build_config(trial, small, tmp_path).interpolate()
+    assert config["corpora"]["train"]["path"] == str(small.train)
+    assert config["initialize"]["vectors"] == small.vectors
+
+
+def test_a_reader_that_does_not_know_pictures_is_refused(trial, small, tmp_path):
+    config = change(trial.config, {"corpora.dev.@readers": "spacy.Corpus.v1"})
+    with pytest.raises(ValueError, match=r"\[M138\].*corpora\.dev.*spacy\.Corpus\.v1"):
+        build_config(replace(trial, config=config), small, tmp_path)
+
+
+def test_seeds_are_of_one_system(trial, small, tmp_path):
+    results = [identify(replace(trial, seed=seed), small) for seed in (0, 1)]
+    check_seeds(results, tmp_path)
+    check_seeds([], tmp_path)
+    other = identify(replace(trial, seed=2, steps=9, text="lower"), small)
+    with pytest.raises(ValueError, match=r"\[M146\].*differ in text, steps\."):
+        check_seeds([*results, other], tmp_path)
 
 
 def test_nothing_is_chosen_on_the_scored_posts(trial, small, tmp_path):

@@ -2,12 +2,13 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
 from spacy_mner.cli.ways_in import ways_in
 from spacy_mner.experiments.texts import read_docs
-from spacy_mner.experiments.ways import SHORT, WAYS, choose_ways, run_name
+from spacy_mner.experiments.ways import SHORT, WAYS, choose_ways, run_name, ways_table
 
 from .conftest import CONFIGS
 
@@ -81,6 +82,30 @@ def test_ways_are_chosen_by_name():
     assert run_name("several", shuffled=True, text="noisy", keep=0.25) == (
         "several-shuffled-noisy-vocab25"
     )
+
+
+@pytest.mark.parametrize("share", [0.0, 0.333])
+def test_a_share_of_the_vectors_that_cannot_be_had(small, tmp_path, share):
+    with pytest.raises(ValueError, match=r"\[M139\].*whole percents"):
+        ways_in(small, tmp_path, keep_vectors=share, configs=CONFIGS)
+    with pytest.raises(ValueError, match=r"\[M139\].*--vectors"):
+        ways_in(replace(small, vectors=None), tmp_path, keep_vectors=0.25, configs=CONFIGS)
+
+
+def test_a_difference_is_that_of_common_seeds():
+    def result(seed, right):
+        counts = [[right, 10 - right, 10 - right, 0, 0, 0]] * 5
+        scores = {"ents_f": right / 10}
+        return {"seed": seed, "counts": counts, "scores": scores, "ablation": {}, "parameters": 1}
+
+    runs = {
+        "recommended-text": [result(0, 5), result(1, 1)],
+        "modality": [result(0, 6), result(2, 9)],
+    }
+    table = ways_table(runs, {}, title="x").to_markdown()
+    (line,) = [line for line in table.splitlines() if "the mean vector" in line]
+    assert "| 10.00 | [10.00, 10.00] |" in line
+    assert line.startswith("| Modality, the mean vector | 2 |")
 
 
 def test_an_unknown_text_is_refused(small, tmp_path):

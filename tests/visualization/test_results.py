@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from spacy_mner.visualization.results import figure, load_results
+from spacy_mner.visualization.results import figure, load_groups, load_results
 
 from .results import make_result
 
@@ -39,6 +39,14 @@ def test_scores_that_are_not_there():
     assert figure(results, "seen", "ents_r") is None
     assert figure(results, "ents_per_type", "LOC", "f") is None
     assert figure([], "ents_f") is None
+
+
+def test_results_of_other_posts_are_not_averaged(tmp_path):
+    for name, data in (("evaluation-on.json", "a.spacy"), ("evaluation-b.json", "b.spacy")):
+        result = {**make_result("on", 0.5), "data": data}
+        (tmp_path / name).write_text(json.dumps(result), encoding="utf8")
+    with pytest.raises(ValueError, match=r"M063.*a\.spacy.*b\.spacy.*own folder"):
+        load_groups(tmp_path)
 
 
 def test_no_results(tmp_path):
