@@ -8,8 +8,9 @@ from typing import Annotated, List, Optional, Sequence
 from thinc.api import Config
 from wasabi import Printer
 
-from ..experiments.multi_seed import Result, spread_of
+from ..experiments.multi_seed import Result
 from ..experiments.runs import Data
+from ..visualization.spread import spread_of
 from ..visualization.table import Table
 from ._util import Arg, Opt
 

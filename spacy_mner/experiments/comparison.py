@@ -11,8 +11,9 @@ from ..evaluation.counts import PostCounts
 from ..evaluation.evaluate import evaluate
 from ..extensions import set_extensions
 from ..pictures import Condition
+from ..visualization.spread import spread
 from ..visualization.table import Cell, Table, Value
-from .multi_seed import Result, spread
+from .multi_seed import Result
 from .runs import check_seeds, read_scored
 from .significance import Difference, compare_counts
 

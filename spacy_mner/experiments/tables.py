@@ -2,8 +2,9 @@
 
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
+from ..visualization.spread import spread, spread_of
 from ..visualization.table import Cell, Table, Value
-from .multi_seed import Result, spread, spread_of
+from .multi_seed import Result
 from .rows import MORE_ROWS, ROWS, Row
 
 FIGURES = ("ents_p", "ents_r", "ents_f", "ents_seg_p", "ents_seg_r", "ents_seg_f")

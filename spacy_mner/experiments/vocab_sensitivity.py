@@ -6,8 +6,9 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 from ..errors import Errors
 from ..visualization.plots import Curve, draw_curves, save_figure
+from ..visualization.spread import spread_of
 from ..visualization.table import Cell, Table, Value
-from .multi_seed import Result, gain_of, spread_of
+from .multi_seed import Result, gain_of
 from .runs import Data
 from .tables import MICRO
 

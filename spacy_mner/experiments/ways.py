@@ -4,9 +4,10 @@ from typing import Dict, List, Mapping, Optional, Sequence
 
 from ..errors import Errors
 from ..evaluation.counts import total_fscores
+from ..visualization.spread import spread, spread_of
 from ..visualization.table import Cell, Table, Value
 from .comparison import compare_results, show_interval
-from .multi_seed import Result, gain_of, spread, spread_of, with_common_seeds
+from .multi_seed import Result, gain_of, with_common_seeds
 from .rows import FUSION, IMAGE, MODEL, ROWS, Row
 from .tables import MICRO
 

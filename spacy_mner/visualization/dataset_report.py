@@ -6,8 +6,8 @@ from typing import Dict, List, Sequence, Tuple
 
 from .page import render_page
 from .report import LOOKS, Results, render_commands, render_parts
-from .results import figure
 from .sections import Section, render_section
+from .spread import spread_of
 
 
 def render_dataset_report(
@@ -47,11 +47,11 @@ def _overview(groups: Dict[str, Results]) -> str:
     for name, results in groups.items():
         cells = []
         for condition in LOOKS:
-            value = figure(results.get(condition, ()), "ents_f")
+            value = spread_of(results.get(condition, ()), "ents_f")
             text = "–"
             if value is not None:
                 text = f"{value.mean:.1f}"
-                text += f" <small>± {value.deviation:.1f}</small>" if value.n > 1 else ""
+                text += f" <small>± {value.sd:.1f}</small>" if value.n > 1 else ""
             cells.append(f"<td>{text}</td>")
         rows.append(f"<tr><th>{escape(name or 'this folder')}</th>{''.join(cells)}</tr>")
     return (

@@ -3,7 +3,8 @@
 from html import escape
 from typing import Any, Dict, List, Sequence
 
-from .results import Result, figure
+from .results import Result
+from .spread import spread_of
 
 SIZE, LEFT, TOP, BOTTOM = 320, 44, 12, 78
 PLOT = SIZE - LEFT - 8
@@ -21,10 +22,10 @@ def reliability_section(results: Dict[str, List[Result]]) -> str:
         tables = [r["calibration"] for r in found if r.get("calibration")]
         if not tables or len({table["n_bins"] for table in tables}) > 1:
             continue
-        ece = figure([{"ece": table["ece"]} for table in tables], "ece")
+        ece = spread_of([{"ece": table["ece"]} for table in tables], "ece")
         caption = f"pictures {condition}"
         if ece is not None:
-            spread = f" ± {ece.deviation:.1f}" if ece.n > 1 else ""
+            spread = f" ± {ece.sd:.1f}" if ece.n > 1 else ""
             caption += f": ECE {ece.mean:.1f}{spread}"
         svg = reliability_diagram(
             pool_bins([table["bins"] for table in tables]),

@@ -8,7 +8,8 @@ from .chart import Series, bar_chart
 from .marks import compare_entities, mark_entities
 from .page import render_page
 from .reliability import reliability_section
-from .results import Figure, Result, figure
+from .results import Result
+from .spread import Spread, spread_of
 
 Results = Dict[str, List[Result]]
 
@@ -61,11 +62,9 @@ def _head(results: Results, title: str) -> str:
     cards = []
     for condition, (name, color) in LOOKS.items():
         if condition in results:
-            value = figure(results[condition], "ents_f")
+            value = spread_of(results[condition], "ents_f")
             mean = "–" if value is None else f"{value.mean:.1f}"
-            spread = (
-                "" if value is None or value.n == 1 else f" <small>± {value.deviation:.1f}</small>"
-            )
+            spread = "" if value is None or value.n == 1 else f" <small>± {value.sd:.1f}</small>"
             cards.append(
                 f'<div class="card" style="--color:{color}"><div class="name">F1, {name}</div>'
                 f'<div class="figure">{mean}{spread}</div></div>'
@@ -77,7 +76,7 @@ def _head(results: Results, title: str) -> str:
 
 
 def _verdict(results: Results) -> str:
-    scores = {condition: figure(found, "ents_f") for condition, found in results.items()}
+    scores = {condition: spread_of(found, "ents_f") for condition, found in results.items()}
     on, off, shuffled = (scores.get(condition) for condition in LOOKS)
     if on is None or off is None:
         return (
@@ -105,7 +104,7 @@ def _chart(results: Results) -> str:
     groups += [(label, ("ents_per_type", label, "f")) for label in _types(results)]
     series = []
     for condition, found in results.items():
-        values = [figure(found, *keys) for _, keys in groups]
+        values = [spread_of(found, *keys) for _, keys in groups]
         name, color = LOOKS[condition]
         series.append(Series(name, color, [None if v is None else v.mean for v in values]))
     legend = "".join(
@@ -119,10 +118,10 @@ def _chart(results: Results) -> str:
 
 def _main_table(results: Results) -> str:
     keys = [f"{prefix}_{x}" for prefix in ("ents", "ents_seg") for x in "prf"] + ["ents_macro_f"]
-    baseline = figure(results.get("off", ()), "ents_f")
+    baseline = spread_of(results.get("off", ()), "ents_f")
     rows = []
     for condition, found in results.items():
-        values = [figure(found, key) for key in keys]
+        values = [spread_of(found, key) for key in keys]
         cells = [
             f'<td class="main">{_show(v)}</td>' if key.endswith("_f") else f"<td>{_show(v)}</td>"
             for key, v in zip(keys, values, strict=True)
@@ -279,7 +278,7 @@ def _condition_headers(results: Results) -> str:
 
 
 def _cells(results: Results, *keys: str) -> str:
-    values = {condition: figure(found, *keys) for condition, found in results.items()}
+    values = {condition: spread_of(found, *keys) for condition, found in results.items()}
     cells = "".join(f"<td>{_show(value)}</td>" for value in values.values())
     if {"on", "off"} <= {*values}:
         on, off = values["on"], values["off"]
@@ -288,10 +287,10 @@ def _cells(results: Results, *keys: str) -> str:
     return cells
 
 
-def _show(value: Optional[Figure]) -> str:
+def _show(value: Optional[Spread]) -> str:
     if value is None:
         return "–"
-    return f"{value.mean:.1f}" + (f" <small>± {value.deviation:.1f}</small>" if value.n > 1 else "")
+    return f"{value.mean:.1f}" + (f" <small>± {value.sd:.1f}</small>" if value.n > 1 else "")
 
 
 def _signed(value: float) -> str:

@@ -1,10 +1,9 @@
 """The results that `spacy mner evaluate` wrote, read back and averaged."""
 
 import json
-import math
 import re
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional
+from typing import Any, Dict, List
 
 from ..errors import Errors
 from ..pictures import CONDITIONS
@@ -13,14 +12,6 @@ from ..pictures import CONDITIONS
 _REQUIRED = ("images", "n_posts", "n_entities", "ents_f", "ents_seg_f", "with_image")
 
 Result = Dict[str, Any]
-
-
-class Figure(NamedTuple):
-    """A score over several runs, in percent."""
-
-    mean: float
-    deviation: float
-    n: int
 
 
 def load_results(folder: Path) -> Dict[str, List[Result]]:
@@ -61,30 +52,6 @@ def load_groups(folder: Path) -> Dict[str, Dict[str, List[Result]]]:
         name: {condition: found for condition, found in group.items() if found}
         for name, group in groups.items()
     }
-
-
-def figure(results: Iterable[Result], *keys: str) -> Optional[Figure]:
-    """Mean and standard deviation of one score.
-
-    results (Iterable[Result]): Results of the same condition.
-    *keys (str): The way to the score, such as "with_image", "ents_f".
-    RETURNS (Optional[Figure]): In percent; None if a result lacks the score.
-    """
-    values = []
-    for result in results:
-        value: Any = result
-        for key in keys:
-            value = value.get(key) if isinstance(value, dict) else None
-        if not isinstance(value, (int, float)):
-            return None
-        values.append(100.0 * value)
-    if not values:
-        return None
-    mean = sum(values) / len(values)
-    # Of the sample (n - 1): the runs stand for all runs that could have been made.
-    squares = sum((value - mean) ** 2 for value in values)
-    deviation = math.sqrt(squares / (len(values) - 1)) if len(values) > 1 else 0.0
-    return Figure(mean, deviation, len(values))
 
 
 def _check_alike(group: Dict[str, List[Result]], path: Path) -> None:

@@ -3,7 +3,8 @@ import re
 
 import pytest
 
-from spacy_mner.visualization.results import figure, load_groups, load_results
+from spacy_mner.visualization.results import load_groups, load_results
+from spacy_mner.visualization.spread import spread_of
 
 from .results import make_result
 
@@ -25,20 +26,20 @@ def test_results_are_grouped_by_condition(tmp_path):
 
 def test_mean_and_deviation():
     results = [make_result("on", f) for f in (0.5, 0.6, 0.7)]
-    value = figure(results, "ents_f")
+    value = spread_of(results, "ents_f")
     assert value.mean == pytest.approx(60.0)
-    assert value.deviation == pytest.approx(10.0)
+    assert value.sd == pytest.approx(10.0)
     assert value.n == 3
-    assert figure(results, "ents_per_type", "PER", "f").mean == pytest.approx(62.0)
-    assert figure(results[:1], "ents_f").deviation == 0.0
+    assert spread_of(results, "ents_per_type", "PER", "f").mean == pytest.approx(62.0)
+    assert spread_of(results[:1], "ents_f").sd == 0.0
 
 
 def test_scores_that_are_not_there():
     results = [make_result("on", 0.5), make_result("on", 0.5, seen=None, ents_f=None)]
-    assert figure(results, "ents_f") is None
-    assert figure(results, "seen", "ents_r") is None
-    assert figure(results, "ents_per_type", "LOC", "f") is None
-    assert figure([], "ents_f") is None
+    assert spread_of(results, "ents_f") is None
+    assert spread_of(results, "seen", "ents_r") is None
+    assert spread_of(results, "ents_per_type", "LOC", "f") is None
+    assert spread_of([], "ents_f") is None
 
 
 def test_results_of_other_posts_are_not_averaged(tmp_path):
