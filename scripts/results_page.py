@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from made_page import save_page
 from wasabi import msg
 
 from spacy_mner.experiments import ways
@@ -23,9 +24,9 @@ from spacy_mner.experiments.comparison import compare_results, show_interval, sh
 from spacy_mner.experiments.multi_seed import Result, gain_of, with_common_seeds
 from spacy_mner.experiments.runs import check_seeds, read_result
 from spacy_mner.experiments.tables import ablation_table, paper_table1, table1
-from spacy_mner.experiments.texts import read_docs
+from spacy_mner.experiments.texts import read_lengths
 from spacy_mner.experiments.vocab_sensitivity import PAIR, SHARES, run_name, vocab_table
-from spacy_mner.output import atomic_text, write_json
+from spacy_mner.output import write_json
 from spacy_mner.visualization.table import Cell, Table, Value
 
 ROOT = Path(__file__).parents[1]
@@ -50,8 +51,7 @@ def collect(
         shutil.copyfile(path, target)
     for path in sorted((metrics / dataset).glob("attention-*/attention-weights.csv")):
         shutil.copyfile(path, RESULTS / dataset / f"{path.parent.name}.csv")
-    # As spaCy's reader, which the counts are from, leaves empty posts out.
-    lengths = [len(doc) for doc in read_docs(corpus / dataset / "test.spacy") if len(doc)]
+    lengths = read_lengths(corpus / dataset / "test.spacy")
     write_json(RESULTS / dataset / "lengths.json", lengths, indent=0)
     msg.good(f"Results of {len(paths)} runs", str(RESULTS / dataset))
 
@@ -61,16 +61,7 @@ def write(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; fail instead")] = False,
 ) -> None:
     """Write the tables of docs/results.md from docs/results."""
-    before = PAGE.read_text("utf8")
-    after = fill(before)
-    if after == before:
-        msg.good("The tables are those of docs/results")
-    elif check:
-        msg.fail("docs/results.md differs from docs/results: run this without --check", exits=1)
-    else:
-        with atomic_text(PAGE) as stream:
-            stream.write(after)
-        msg.good("Wrote the tables", str(PAGE))
+    save_page(PAGE, fill(PAGE.read_text("utf8")), "docs/results", check=check)
 
 
 def fill(page: str) -> str:

@@ -1,7 +1,9 @@
 """docs/settings.md: all settings of what the package registers, from signatures and docstrings.
 
-python scripts/settings_page.py            # write the page
-python scripts/settings_page.py --check    # fails if the page says something else
+    python scripts/settings_page.py            # write the page
+    python scripts/settings_page.py --check    # fails if the page says something else
+
+A setting without a line in its docstring is an error.
 """
 
 import configparser
@@ -14,10 +16,8 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
+from made_page import save_page
 from spacy.language import Language
-from wasabi import msg
-
-from spacy_mner.output import atomic_text
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/settings.md"
@@ -57,15 +57,7 @@ def main(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; fail instead")] = False,
 ) -> None:
     """Write docs/settings.md."""
-    page = make_page()
-    if PAGE.is_file() and PAGE.read_text("utf8") == page:
-        msg.good("The page is that of the docstrings")
-    elif check:
-        msg.fail("docs/settings.md differs from the docstrings: run this without --check", exits=1)
-    else:
-        with atomic_text(PAGE) as stream:
-            stream.write(page)
-        msg.good("Wrote the page", str(PAGE))
+    save_page(PAGE, make_page(), "the docstrings", check=check)
 
 
 def make_page() -> str:
@@ -118,19 +110,14 @@ def parse(doc: str) -> tuple[str, dict[str, tuple[str, str]]]:
     about: list[str] = []
     settings: dict[str, list[str]] = {}
     types: dict[str, str] = {}
-    current: list[str] | None = about
+    current = about
     for line in doc.splitlines():
         if found := _SETTING.match(line):
             types[found["name"]] = found["type"]
             current = settings[found["name"]] = [found["text"]]
         elif _OTHER.match(line):
-            current = None
-        elif current is about or line.startswith(" "):
-            if current is not None:
-                current.append(line)
+            current = []  # what it returns and raises is not shown
         else:
-            # Text after the settings belongs to the whole.
-            current = about
             current.append(line)
     described = {
         key: (types[key], " ".join(line.strip() for line in lines))

@@ -22,7 +22,7 @@ def hash_file(path: Path) -> str:
     RETURNS (str): SHA-256, in hexadecimal digits.
     """
     status = path.stat()
-    return _hash_version(str(path), status.st_mtime_ns, status.st_size)
+    return _hash_version(str(path.resolve()), status.st_mtime_ns, status.st_size)
 
 
 def hash_files(path: Path) -> str:

