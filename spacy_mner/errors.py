@@ -456,6 +456,12 @@ class Errors(metaclass=_WithCodes):
         "again to make it again."
     )
     M159 = "'{path}' is damaged: {problem}. Give --overwrite to begin the job again, or another folder."
+    # Transformers: M170-M179
+    M170 = (
+        "No component of the pipeline ({pipeline}) has a fast tokenizer of Hugging Face, so no text can "
+        "be shortened for it. Take spacy_mner.shorten_for_transformer.v1 out of "
+        "[initialize.after_init], or add a `transformer` of spacy-transformers with use_fast = true."
+    )
 
 
 def check_choice(setting: str, value: str, options: Iterable[str]) -> None:
