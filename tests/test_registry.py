@@ -148,6 +148,7 @@ def test_the_block_blocks():
         ({"@architectures": "spacy_mner.WordVectors.v1", "unknown": "guess"}, "M006"),
         ({"@architectures": "spacy_mner.ImageVectors.v1", "pooling": "max"}, "M006"),
         ({"@architectures": "spacy_mner.ModalityAttention.v1", "squash": "relu"}, "M006"),
+        ({"@architectures": "spacy_mner.ModalityAttention.v1", "combine": "relu"}, "M006"),
         ({"@architectures": "spacy_mner.CharCNN.v1", "window": 4}, "M011"),
     ],
 )

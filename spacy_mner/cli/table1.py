@@ -68,8 +68,9 @@ def table1_cli(
 
     Rows of the paper: c, w, wc-multitask, wc-charcnn, wc-concat, wc-attention, wcv-concat,
     wcv-attention. More rows: wcv-attention-shuffled, wcv-attention-tanh, wcv-attention-none,
-    wcv-initial, wcv-attention-lstm, recommended, recommended-text, recommended-shuffled. Rows with a
-    transformer (configs/transformer.cfg; not among "all"): t, tc, twc-concat, twc, twcv, twcv-shuffled.
+    wcv-initial, wcv-attention-lstm, wc-attention-concat, wcv-attention-concat, recommended,
+    recommended-concat, recommended-text, recommended-shuffled. Rows with a transformer
+    (configs/transformer.cfg; not among "all"): t, tc, twc-concat, twc, twcv, twcv-shuffled.
 
     Rows and seeds that are done are not trained again, as long as config and data are the same: a run
     that was interrupted goes on where it was, and two commands with different rows or seeds may run

@@ -17,6 +17,8 @@ NO_CHARS = {CHAR: None}
 NO_IMAGE = {IMAGE: None}
 NO_EVIDENCE = {f"{MODEL}.evidence": None}
 CONCAT = {FUSION: {"@architectures": "spacy_mner.Concatenate.v1"}}
+# Attention weighs, and what it has weighed stands side by side instead of being added up.
+SIDE_BY_SIDE = {f"{FUSION}.combine": "concatenate"}
 # 150 filters, so that the characters have the same width as those of the Bi-LSTM; window 3 as in Ma
 # and Hovy (2016).
 CHAR_CNN = {
@@ -159,7 +161,27 @@ MORE_ROWS: Tuple[Row, ...] = (
         "W+C+V",
         {f"{MODEL}.encoder": {"@architectures": "spacy_mner.BiLSTM.v1", "hidden_width": 100}},
     ),
+    Row(
+        "wc-attention-concat",
+        "Modality attention of W+C, weighted and concatenated",
+        "W+C",
+        {**NO_IMAGE, **SIDE_BY_SIDE},
+        images="off",
+    ),
+    Row(
+        "wcv-attention-concat",
+        "Modality attention, weighted and concatenated",
+        "W+C+V",
+        SIDE_BY_SIDE,
+    ),
     Row("recommended", "Recommended profile", "W+C+V", config="mner"),
+    Row(
+        "recommended-concat",
+        "Recommended profile, weighted and concatenated",
+        "W+C+V",
+        SIDE_BY_SIDE,
+        config="mner",
+    ),
     Row(
         "recommended-text",
         "Recommended profile, text alone",

@@ -57,6 +57,7 @@ CASES: List[Case] = [
     case("fusion", "ModalityAttention"),
     case("fusion", "ModalityAttention", squash="tanh"),
     case("fusion", "ModalityAttention", squash="none"),
+    case("fusion", "ModalityAttention", combine="concatenate"),
     case("fusion", "Concatenate"),
     case("encoder", "BiLSTM", hidden_width=4),
     case("encoder", "BiLSTM", hidden_width=4, depth=2),

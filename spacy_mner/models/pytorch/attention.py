@@ -12,6 +12,7 @@ SQUASH: Dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "none": lambda a: a,
 }
+COMBINE = ("sum", "concatenate")
 
 
 class ModalityAttention(nn.Module):
@@ -24,13 +25,19 @@ class ModalityAttention(nn.Module):
     n_modalities (int): M.
     width (int): p, the common width of the modalities.
     squash (str): "sigmoid", "tanh" or "none": what is applied to the scores before the softmax.
+    combine (str): "sum", the paper's formula, or "concatenate": the weighted modalities side by side, so that
+        what one says is not mixed with what another says. The output has width p or M·p.
     """
 
-    def __init__(self, n_modalities: int, width: int, *, squash: str = "sigmoid") -> None:
+    def __init__(
+        self, n_modalities: int, width: int, *, squash: str = "sigmoid", combine: str = "sum"
+    ) -> None:
         super().__init__()
         check_choice("squash", squash, SQUASH)
+        check_choice("combine", combine, COMBINE)
         self.squash = squash
-        self.nO = width
+        self.combine = combine
+        self.nO = width if combine == "sum" else n_modalities * width
         self.scores = nn.Linear(n_modalities * width, n_modalities)
 
     def forward(self, values: Tensor, present: Tensor) -> Tuple[Tensor, Tensor]:
@@ -39,13 +46,15 @@ class ModalityAttention(nn.Module):
         values (Tensor): (..., M, p). What stands in a missing modality's place is never read.
         present (Tensor): (..., M) bool. The weight of a missing modality is exactly 0; a token
             without any modality becomes the zero vector.
-        RETURNS (Tuple[Tensor, Tensor]): x̄ (..., p) and the weights α (..., M).
+        RETURNS (Tuple[Tensor, Tensor]): x̄ (..., nO) and the weights α (..., M).
         """
         values = values.masked_fill(~present.unsqueeze(-1), 0.0)
         # a_t = σ(W_m · [x^(1); …; x^(M)] + b_m)
         scores = SQUASH[self.squash](self.scores(values.flatten(-2)))
         # α_t = softmax(a_t) over the modalities that are there (Eq. 5 is the case without a picture)
         weights = masked_softmax(scores, present)
+        if self.combine == "concatenate":
+            return (weights.unsqueeze(-1) * values).flatten(-2), weights
         # x̄_t = Σ_m α_t^(m) x_t^(m)
         return torch.einsum("...m,...mp->...p", weights, values), weights
 

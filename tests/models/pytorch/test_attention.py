@@ -13,9 +13,9 @@ from spacy_mner.models.pytorch.attention import Concatenate, ModalityAttention, 
 P = 4
 
 
-def make_attention(n_modalities, squash="sigmoid", scale=1.0):
+def make_attention(n_modalities, squash="sigmoid", scale=1.0, combine="sum"):
     torch.manual_seed(0)
-    attention = ModalityAttention(n_modalities, P, squash=squash)
+    attention = ModalityAttention(n_modalities, P, squash=squash, combine=combine)
     with torch.no_grad():
         attention.scores.weight.uniform_(-scale, scale)
         attention.scores.bias.uniform_(-scale, scale)
@@ -98,7 +98,14 @@ def test_without_the_squash_a_modality_can_be_switched_off():
     assert float(weights[1]) < 1e-6
 
 
-@pytest.mark.parametrize("make", [lambda: make_attention(3), lambda: Concatenate(3, P)])
+MAKERS = [
+    lambda: make_attention(3),
+    lambda: make_attention(3, combine="concatenate"),
+    lambda: Concatenate(3, P),
+]
+
+
+@pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("filler", [1e6, float("inf"), float("nan")])
 def test_what_stands_for_a_missing_modality_is_never_read(make, filler):
     fusion = make()
@@ -138,6 +145,27 @@ def test_concatenation_is_side_by_side():
     merged, _ = fusion(values, torch.tensor([True, False, True]))
     assert fusion.nO == 3 * P
     assert torch.equal(merged, torch.cat([values[0], torch.zeros(P), values[2]]))
+
+
+@pytest.mark.parametrize("present", [[True, True, True], [True, False, True]])
+def test_weighted_modalities_side_by_side(present):
+    """The weights are those of the sum, and the sum is what stands side by side, added up."""
+    mask = torch.tensor(present)
+    values = torch.randn(7, 3, P)
+    summed, beside = make_attention(3), make_attention(3, combine="concatenate")
+    merged, weights = beside(values, mask.expand(7, 3))
+    expected, expected_weights = summed(values, mask.expand(7, 3))
+    assert beside.nO == merged.shape[-1] == 3 * P
+    assert torch.equal(weights, expected_weights)
+    torch.testing.assert_close(merged.unflatten(-1, (3, P)).sum(-2), expected)
+    for m in range(3):
+        part = merged[:, m * P : (m + 1) * P]
+        assert torch.equal(part, weights[:, m : m + 1] * values[:, m] * mask[m])
+
+
+def test_unknown_way_to_combine_is_refused():
+    with pytest.raises(ValueError, match=r"\[M006\].*combine"):
+        ModalityAttention(3, P, combine="multiply")
 
 
 def test_unknown_squash_is_refused():
