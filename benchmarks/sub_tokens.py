@@ -1,6 +1,6 @@
 """What an encoder of Hugging Face reads of posts: how many sub-tokens are addresses and users' names.
 
-Counted as the tokenizer is, and as `spacy_mner.shorten_for_transformer.v1` leaves it. For example:
+Counted as the tokenizer is, and as `spacy_mner.prepare_transformer.v1` leaves it. For example:
 
     python benchmarks/sub_tokens.py corpus/twitter2015/train.spacy ENCODER_FOLDER
 """
@@ -13,7 +13,7 @@ import spacy
 import typer
 from spacy.tokens import Doc, DocBin
 
-from spacy_mner.training.shorten import create_shorten_for_transformer_v1
+from spacy_mner.training.prepare_transformer import create_prepare_transformer_v1
 
 KINDS = ("addresses", "names", "the rest")
 
@@ -29,7 +29,7 @@ def main(
     nlp.initialize()
     tokenizer = nlp.get_pipe("transformer").model.tokenizer
     before = count(tokenizer, docs)
-    create_shorten_for_transformer_v1()(nlp)
+    create_prepare_transformer_v1()(nlp)
     after = count(tokenizer, docs)
     print(f"{len(docs):,} posts, {sum(map(len, docs)):,} tokens")
     for title, counts in (("as they are", before), ("shortened", after)):

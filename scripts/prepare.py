@@ -11,9 +11,10 @@ import typer
 from sample_pictures import write_pictures
 from wasabi import msg
 
+from spacy_mner.cli._options import parse_options
 from spacy_mner.cli._output import fail_on_coded_errors
 from spacy_mner.cli.convert import convert
-from spacy_mner.cli.encode import encode_images, parse_options
+from spacy_mner.cli.encode import encode_images
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 

@@ -459,8 +459,16 @@ class Errors(metaclass=_WithCodes):
     # Transformers: M170-M179
     M170 = (
         "No component of the pipeline ({pipeline}) has a fast tokenizer of Hugging Face, so no text can "
-        "be shortened for it. Take spacy_mner.shorten_for_transformer.v1 out of "
+        "be shortened for it. Set url = null, mention = null and split_hashtags = false in "
         "[initialize.after_init], or add a `transformer` of spacy-transformers with use_fast = true."
+    )
+    M171 = (
+        "No component of the pipeline ({pipeline}) has an encoder of `transformers`, so there are no "
+        "embeddings to freeze. Set freeze_embeddings = false in [initialize.after_init]."
+    )
+    M172 = (
+        "No component of the pipeline ({pipeline}) has an encoder in torch. Set cpu_bfloat16 = false in "
+        "[initialize.after_init]."
     )
 
 

@@ -34,6 +34,14 @@ StepsOption = Annotated[
         min=0,
     ),
 ]
+SettingsOption = Annotated[
+    Optional[List[str]],
+    Opt(
+        "--set",
+        help="Setting of every row's config as PATH=VALUE, e.g. --set training.dropout=0.4; may be "
+        "repeated. The rows keep their names, so choose another folder for the results",
+    ),
+]
 DevOption = Annotated[
     float,
     Opt(

@@ -3,14 +3,14 @@
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Dict, List, Mapping, Optional, Sequence
+from typing import Annotated, Any, List, Mapping, Optional
 
 from spacy.cli._util import import_code, setup_gpu
 from wasabi import Printer
 
-from ..errors import Errors
 from ..images.encode import EncodeSummary, create_encoder, encode
 from ..images.reading import printable
+from ._options import parse_options
 from ._output import atomic_text, fail_on_coded_errors
 from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
 
@@ -151,25 +151,6 @@ def encode_images(
     )
     _print_summary(msg, summary, store, f"{network.reads}s")
     return summary
-
-
-def parse_options(texts: Sequence[str]) -> Dict[str, Any]:
-    """Read options of an encoder as they are written on the command line.
-
-    texts (Sequence[str]): NAME=VALUE each; values that are JSON (true, 3, null) are read as such.
-    RETURNS (Dict[str, Any]): The options.
-    RAISES (ValueError): If one is not understood.
-    """
-    options: Dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not name.strip() or not equals:
-            raise ValueError(Errors.M111.format(text=text))
-        try:
-            options[name.strip()] = json.loads(value)
-        except ValueError:
-            options[name.strip()] = value
-    return options
 
 
 def _print_summary(msg: Printer, summary: EncodeSummary, store: Path, what: str) -> None:

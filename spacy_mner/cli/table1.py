@@ -1,7 +1,7 @@
 """`python -m spacy mner table1`"""
 
 from pathlib import Path
-from typing import Annotated, Dict, List, Optional
+from typing import Annotated, Any, Dict, List, Optional
 
 from spacy.cli._util import setup_gpu
 from wasabi import Printer
@@ -22,6 +22,7 @@ from ._experiment import (
     MetricsArg,
     ModelsOption,
     SeedsOption,
+    SettingsOption,
     StepsOption,
     TestArg,
     TrainArg,
@@ -32,6 +33,7 @@ from ._experiment import (
     print_table,
     report_progress,
 )
+from ._options import parse_options
 from ._output import fail_on_coded_errors
 from ._util import GpuOption, Opt, mner_cli
 
@@ -54,6 +56,7 @@ def table1_cli(
         Optional[str],
         Opt("--transformer", help="Name or folder of the encoder for the rows that have one"),
     ] = None,
+    settings: SettingsOption = None,
     seeds: SeedsOption = 3,
     first_seed: FirstSeedOption = 0,
     steps: StepsOption = 0,
@@ -87,6 +90,7 @@ def table1_cli(
             metrics_dir,
             rows=rows,
             transformer=transformer,
+            settings=parse_options(settings or []),
             seeds=range(first_seed, first_seed + seeds),
             steps=steps,
             configs=configs,
@@ -104,6 +108,7 @@ def table1(
     *,
     rows: str = "paper",
     transformer: Optional[str] = None,
+    settings: Optional[Dict[str, Any]] = None,
     seeds: "range | List[int]" = range(3),
     steps: int = 0,
     configs: Path = Path("configs"),
@@ -119,6 +124,7 @@ def table1(
     metrics_dir (Path): results of the runs go to `runs/` below it.
     rows (str): see `choose_rows`.
     transformer (Optional[str]): name or folder of an encoder for the rows that have one; None = the config's.
+    settings (Optional[Dict[str, Any]]): changes of every row's config: dotted path -> value.
     seeds (Sequence[int]): one run each.
     steps (int): updates of each run; 0 = the config's.
     configs (Path): folder with paper.cfg, mner.cfg and transformer.cfg.
@@ -128,7 +134,7 @@ def table1(
     use_gpu (int): GPU id, or -1 for the CPU.
     silent (bool): print nothing.
     RETURNS (Dict[str, List[Result]]): results by the row's name, one a seed.
-    RAISES (ValueError): M121 for a row that is not known.
+    RAISES (ValueError): M121 for a row that is not known, M122 for a setting whose section a row lacks.
     """
     # Before anything that takes long.
     load_pyplot()
@@ -140,6 +146,7 @@ def table1(
         config = change(bases[row.config], row.settings)
         if transformer and row.config == "transformer":
             config = change(config, {"paths.transformer": transformer})
+        config = change(config, settings or {})
         runs[row.name] = run_seeds(
             lambda seed, row=row, config=config: Trial(  # type: ignore[misc]
                 row.name, config, seed, row.images, steps=steps or None

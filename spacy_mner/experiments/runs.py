@@ -118,7 +118,7 @@ def run_trial(
     set_extensions()
     with _workplace(output) as folder:
         data = _weaken(trial, data, folder)
-        nlp, seconds = _train(trial, data, folder, use_gpu=use_gpu, progress=progress)
+        nlp, parameters, seconds = _train(trial, data, folder, use_gpu=use_gpu, progress=progress)
         examples = list(Corpus(data.test)(nlp))
         if not examples:
             raise ValueError(Errors.M061.format(path=data.test))
@@ -128,7 +128,7 @@ def run_trial(
         result = {
             **identity,
             "command": command,
-            "parameters": count_parameters(nlp),
+            "parameters": parameters,
             "seconds": round(seconds, 1),
             "known_tokens": known_share((eg.reference for eg in examples), nlp.vocab),
             "counts": scores.pop("counts"),
@@ -249,8 +249,8 @@ def build_config(trial: Trial, data: Data, folder: Path) -> Config:
 
 def _train(
     trial: Trial, data: Data, folder: Path, *, use_gpu: int, progress: bool
-) -> tuple[Any, float]:
-    """RETURNS: the trained pipeline as it was saved, and the seconds of its training."""
+) -> tuple[Any, int, float]:
+    """RETURNS: the trained pipeline as it was saved, how many weights were trained, and the seconds of it."""
     config = build_config(trial, data, folder)
     logger = {"@loggers": "spacy.ConsoleLogger.v3", "progress_bar": "train" if progress else None}
     config = change(config, {"training.logger": logger})
@@ -265,7 +265,8 @@ def _train(
     chosen = "model-best" if data.dev_fraction > 0 else "model-last"
     # Weights that are averaged are so on disk alone.
     (folder / chosen).rename(folder / "best")
-    return spacy.load(folder / "best"), seconds
+    # Which weights are frozen is not saved.
+    return spacy.load(folder / "best"), count_parameters(nlp), seconds
 
 
 def _weaken(trial: Trial, data: Data, folder: Path) -> Data:

@@ -8,7 +8,8 @@ from spacy.cli._util import app
 from typer.testing import CliRunner
 
 import spacy_mner.cli  # noqa: F401 (attaches the commands)
-from spacy_mner.cli.encode import encode_images, parse_options
+from spacy_mner.cli._options import parse_options
+from spacy_mner.cli.encode import encode_images
 from spacy_mner.images.reading import printable
 from spacy_mner.images.registry import image_encoders
 from spacy_mner.images.store import FeatureStore

@@ -6,14 +6,18 @@ from dataclasses import replace
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
+from spacy.training import Corpus
 from thinc.api import Config
 
 from spacy_mner.cli.table1 import table1
+from spacy_mner.evaluation.evaluate import evaluate
+from spacy_mner.experiments.ablation import ablate, removals
 from spacy_mner.experiments.fingerprint import hash_transformer
 from spacy_mner.experiments.rows import TRANSFORMER_ROWS, choose_rows
 from spacy_mner.experiments.runs import Data, Trial, identify
 from spacy_mner.experiments.settings import change
 from spacy_mner.extensions import set_extensions
+from spacy_mner.models.tagger import missing_modalities
 
 from ..pipeline.builders import SENTENCES, blank, picture
 from ..test_configs import CONFIGS
@@ -62,10 +66,59 @@ def test_rows_are_trained_by_name(data, encoder_dir, tmp_path):
     # "Without context" is one of the questions that are asked of every model with several modalities.
     assert "context" in str(full["ablation"])
     nlp = spacy.load(tmp_path / "models" / "twcv-shuffled" / "seed-0")
-    trf = sum(p.numel() for p in nlp.get_pipe("transformer").model.transformer.parameters())
+    encoder = nlp.get_pipe("transformer").model.transformer
+    # The profile does not train the embeddings.
+    frozen = encoder.get_input_embeddings().weight.numel()
+    trf = sum(p.numel() for p in encoder.parameters()) - frozen
     rest = nlp.get_pipe("mner").model.shims[0].module.parameters()
     assert full["parameters"] == trf + sum(p.numel() for p in rest if p.requires_grad)
     assert trf < alone["parameters"] < full["parameters"]
+
+
+def test_settings_hold_for_every_row(data, encoder_dir, tmp_path):
+    settings = {"components.mner.model.width": 4, "initialize.after_init.cpu_bfloat16": True}
+    arguments = {"rows": "t", "transformer": str(encoder_dir), "seeds": [0], "steps": 1}
+    arguments["configs"] = CONFIGS
+    table1(data, tmp_path, **arguments, settings=settings, models=tmp_path / "models")
+    nlp = spacy.load(tmp_path / "models/t/seed-0")
+    assert nlp.get_pipe("mner").model.shims[0].module.width == 4
+    assert nlp.config["initialize"]["after_init"]["cpu_bfloat16"]
+    with pytest.raises(ValueError, match=r"\[M122\]"):
+        table1(data, tmp_path, **arguments, settings={"initialize.nothing.cpu_bfloat16": True})
+
+
+def test_encoder_runs_once_for_all_removals(data, encoder_dir, tmp_path, monkeypatch):
+    """What a model is worth without a modality does not depend on how often its encoder ran."""
+    arguments = {"rows": "twcv", "transformer": str(encoder_dir), "seeds": [0], "steps": 3}
+    models = tmp_path / "models"
+    table1(data, tmp_path, **arguments, configs=CONFIGS, models=models)
+    nlp = spacy.load(models / "twcv/seed-0")
+    examples = list(Corpus(data.test)(nlp))
+    seen = []
+    monkeypatch.setattr(
+        type(nlp.get_pipe("transformer")),
+        "set_annotations",
+        wrap(seen, type(nlp.get_pipe("transformer")).set_annotations),
+    )
+    found = ablate(nlp, examples)
+    assert sum(seen) == len(examples)
+    assert set(found) == {"on", "off", "shuffled", "no-word", "no-char", "no-context"}
+    assert nlp.pipe_names == ["transformer", "mner"]
+    for way in removals(nlp):
+        with missing_modalities(nlp.get_pipe("mner").model, way.missing):
+            scores = evaluate(nlp, examples, way.images, counts=True)
+        assert found[way.name]["counts"] == scores["counts"]
+    assert not any(eg.predicted.ents or eg.predicted.user_data for eg in examples)
+
+
+def wrap(seen, method):
+    """A method that notes the number of docs."""
+
+    def noting(self, docs, predictions):
+        seen.append(len(docs))
+        return method(self, docs, predictions)
+
+    return noting
 
 
 def test_same_weights_in_another_folder_are_the_same_run(data, encoder_dir, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 import spacy
 from spacy.tokens import Doc
 
-from spacy_mner.training.shorten import create_shorten_for_transformer_v1
+from spacy_mner.training.prepare_transformer import create_prepare_transformer_v1
 
 from ..pipeline.builders import emissions, entities, make_examples, train
 from .builders import make_transformer_nlp
@@ -61,7 +61,7 @@ def test_context_is_what_transformers_computes(minilm):
 
 
 def test_address_is_one_sub_token(minilm):
-    nlp = create_shorten_for_transformer_v1()(make_transformer_nlp(minilm))
+    nlp = create_prepare_transformer_v1()(make_transformer_nlp(minilm))
     doc = nlp.get_pipe("transformer")(Doc(nlp.vocab, words=WORDS))
     pieces = doc._.trf_data.wordpieces.strings[0]
     assert [pieces[i] for i in doc._.trf_data.align[8].data.ravel()] == ["http"]

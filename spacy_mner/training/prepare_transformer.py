@@ -1,0 +1,97 @@
+"""What is done to a pretrained transformer before it is fine-tuned."""
+
+from typing import Any, Callable, Iterator, List, Optional
+
+from spacy.language import Language
+from thinc.api import Model
+
+from ..errors import Errors
+from .shorten import shorten
+
+
+def create_prepare_transformer_v1(
+    url: Optional[str] = "http",
+    mention: Optional[str] = "@user",
+    split_hashtags: bool = True,
+    freeze_embeddings: bool = True,
+    cpu_bfloat16: bool = False,
+) -> Callable[[Language], Language]:
+    """Prepare every transformer of the pipeline for posts, and for little data.
+
+    ```ini
+    [initialize.after_init]
+    @callbacks = "spacy_mner.prepare_transformer.v1"
+    ```
+
+    An encoder's tokenizer cuts `http://t.co/Z3neVBQ7vF` into a dozen pieces that mean nothing: on posts
+    with addresses they can be half of all that it computes, and half of all that its attention looks at.
+    And `#MalaysiaTrulyAsia`, once its capitals are lowered, falls into pieces that are no words. The
+    Doc stays as it is, and so do the other modalities. Only the normalization of the tokenizer changes, if
+    it is a fast one of Hugging Face. It is saved with the tokenizer, so a loaded pipeline does the same.
+
+    url (str): what is read for an address (`https?://\\S+`). `null`: all of it, as it stands.
+    mention (str): what is read for `@name`. `null`: the name as it stands.
+    split_hashtags (bool): read `#MalaysiaTrulyAsia` as `#Malaysia Truly Asia`.
+    freeze_embeddings (bool): do not train the vectors of the sub-tokens. In a small encoder they are half of
+        the weights, most of them of pieces that the training posts do not hold. For encoders of
+        `transformers` alone.
+    cpu_bfloat16 (bool): in this training, compute the encoder's matrix products in bfloat16 while it is on
+        the CPU. Faster on processors with instructions for it (AMX), slower on others. (On a GPU:
+        `mixed_precision` of the transformer's own model.)
+    RAISES (ValueError): M170 if no component of the pipeline has such a tokenizer, M171 if none has such
+        embeddings, M172 without any encoder in torch.
+    """
+
+    def prepare(nlp: Language) -> Language:
+        nodes = [node for _, pipe in nlp.pipeline for node in _walk(pipe)]
+        names = ", ".join(nlp.pipe_names)
+        if url is not None or mention is not None or split_hashtags:
+            tokenizers = list(filter(None, map(_fast_tokenizer, nodes)))
+            if not tokenizers:
+                raise ValueError(Errors.M170.format(pipeline=names))
+            for tokenizer in tokenizers:
+                shorten(tokenizer, url, mention, split_hashtags)
+        encoders = _encoders(nodes)
+        if freeze_embeddings:
+            trained = [encoder for encoder in encoders if hasattr(encoder, "get_input_embeddings")]
+            if not trained:
+                raise ValueError(Errors.M171.format(pipeline=names))
+            for encoder in trained:
+                encoder.get_input_embeddings().requires_grad_(False)
+        if cpu_bfloat16:
+            # Here, because everything that is registered is imported by every pipeline.
+            from .autocast import autocast_on_cpu
+
+            if not encoders:
+                raise ValueError(Errors.M172.format(pipeline=names))
+            for encoder in encoders:
+                autocast_on_cpu(encoder)
+        return nlp
+
+    return prepare
+
+
+def _walk(pipe: Any) -> Iterator[Model]:
+    model = getattr(pipe, "model", None)
+    if isinstance(model, Model):
+        yield from model.walk()
+
+
+def _fast_tokenizer(node: Model) -> Any:
+    """The `tokenizers.Tokenizer` of a transformer's node; None where there is none."""
+    return getattr(getattr(node, "tokenizer", None), "backend_tokenizer", None)
+
+
+def _encoders(nodes: List[Model]) -> List[Any]:
+    """The torch modules of the transformers: all but that of `mner`."""
+    from torch import nn
+
+    from ..models.shim import TaggerShim
+
+    modules = [
+        getattr(shim, "_model", None)
+        for node in nodes
+        for shim in node.shims
+        if not isinstance(shim, TaggerShim)
+    ]
+    return [module for module in modules if isinstance(module, nn.Module)]

@@ -1,0 +1,183 @@
+"""What is done to an encoder before it is fine-tuned."""
+
+import copy
+
+import numpy as np
+import pytest
+import spacy
+from spacy.tokens import Doc
+
+from spacy_mner.training.prepare_transformer import create_prepare_transformer_v1 as prepare
+
+from ..pipeline.builders import blank, make_doc, make_examples, model_config, train
+from .builders import make_transformer_nlp, own_layer
+
+# Short enough for the tiny encoder's window of 24 sub-tokens.
+POST = "Ann @bo at http://t.co @ x"
+
+
+def pieces(nlp, doc):
+    """The sub-tokens of each token of a post."""
+    doc = nlp.get_pipe("transformer")(doc)
+    strings = doc._.trf_data.wordpieces.strings[0]
+    return [[strings[i] for i in doc._.trf_data.align[n].data.ravel()] for n in range(len(doc))]
+
+
+def test_one_word_for_each(encoder_dir):
+    nlp = make_transformer_nlp(encoder_dir)
+    doc = make_doc(nlp, POST)
+    before = pieces(nlp, doc.copy())
+    after = pieces(prepare()(nlp), doc.copy())
+    assert [doc[i].text for i in range(len(doc)) if before[i] != after[i]] == ["@bo", "http://t.co"]
+    assert after[3] == ["h", "##t", "##t", "##p"]
+    assert after[1] == ["@", "u", "##s", "##e", "##r"]
+
+
+def test_each_can_stay(encoder_dir):
+    nlp = make_transformer_nlp(encoder_dir)
+    doc = make_doc(nlp, POST)
+    before = pieces(nlp, doc.copy())
+    assert pieces(prepare(url=None, mention=None, split_hashtags=False)(nlp), doc.copy()) == before
+    after = pieces(prepare(mention=None)(nlp), doc.copy())
+    assert after[1] == before[1]
+    assert after[3] != before[3]
+
+
+@pytest.mark.parametrize("text", ["me@user.com", "@ ann", "http", "http : //t.co", "a @@ b"])
+def test_leaves_the_rest(encoder_dir, text):
+    nlp = make_transformer_nlp(encoder_dir)
+    doc = make_doc(nlp, text)
+    before = pieces(nlp, doc.copy())
+    assert pieces(prepare()(nlp), doc.copy()) == before
+
+
+def test_twice_is_once(encoder_dir):
+    nlp = prepare()(make_transformer_nlp(encoder_dir))
+    doc = make_doc(nlp, POST)
+    once = pieces(nlp, doc.copy())
+    assert pieces(prepare()(nlp), doc.copy()) == once
+
+
+def test_context_no_longer_depends_on_the_address(encoder_dir):
+    nlp = prepare()(make_transformer_nlp(encoder_dir))
+    vectors = []
+    for address in ("http://t.co/a", "http://t.co/bbbbbbbbbbbbbbbbbbbbbbbbbbbb"):
+        doc = nlp.get_pipe("transformer")(Doc(nlp.vocab, words=["Ann", address, "met"]))
+        vectors.append(nlp.get_pipe("mner").model.get_ref("tok2vec").predict([doc])[0])
+    np.testing.assert_array_equal(*vectors)
+
+
+def test_runs_after_init_and_is_saved(encoder_dir, tmp_path):
+    nlp = make_transformer_nlp(encoder_dir, initialize=False)
+    nlp.config["initialize"]["after_init"] = {"@callbacks": "spacy_mner.prepare_transformer.v1"}
+    egs = make_examples(nlp)
+    nlp.initialize(lambda: egs)
+    doc = make_doc(nlp, POST)
+    expected = pieces(nlp, doc.copy())
+    assert expected[3] == ["h", "##t", "##t", "##p"]
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    assert pieces(loaded, make_doc(loaded, POST)) == expected
+
+
+def test_encoder_of_its_own(encoder_dir):
+    """The encoder as a layer of `mner`."""
+    nlp = blank()
+    nlp.add_pipe("mner", config={"model": model_config(tok2vec=own_layer(encoder_dir))})
+    egs = make_examples(nlp)
+    nlp.initialize(lambda: egs)
+    mner = nlp.get_pipe("mner")
+
+    def context(address):
+        doc = Doc(nlp.vocab, words=["Ann", address])
+        return mner.model.get_ref("tok2vec").predict([doc])[0]
+
+    assert not np.array_equal(context("http://a"), context("http://b"))
+    prepare()(nlp)
+    np.testing.assert_array_equal(context("http://a"), context("http://b"))
+
+
+def test_nothing_to_shorten_for(encoder_dir):
+    nlp = blank()
+    nlp.add_pipe("sentencizer")
+    with pytest.raises(ValueError, match=r"\[M170\].*sentencizer"):
+        prepare()(nlp)
+    nothing = {"url": None, "mention": None, "split_hashtags": False}
+    with pytest.raises(ValueError, match=r"\[M171\].*sentencizer"):
+        prepare(**nothing)(nlp)
+    with pytest.raises(ValueError, match=r"\[M172\].*sentencizer"):
+        prepare(**nothing, freeze_embeddings=False, cpu_bfloat16=True)(nlp)
+    assert prepare(**nothing, freeze_embeddings=False)(nlp) is nlp
+
+
+@pytest.mark.parametrize(
+    ("hashtag", "read"),
+    [
+        ("#AnnArborLake", "#Ann Arbor Lake"),
+        ("#NBAFinalsÉtéTour", "#NBAFinals Été Tour"),
+        ("#ann", "#ann"),
+        ("#x" + 6 * "Ab", "#x" + 6 * " Ab"),
+        ("McAnn", "McAnn"),
+        ("# McAnn", "# McAnn"),
+    ],
+)
+def test_hashtags_are_cut_at_capitals(encoder_dir, hashtag, read):
+    nlp = make_transformer_nlp(encoder_dir)
+    (before,) = pieces(nlp, Doc(nlp.vocab, words=[hashtag]))
+    prepare()(nlp)
+    (after,) = pieces(nlp, Doc(nlp.vocab, words=[hashtag]))
+    tokenizer = nlp.get_pipe("transformer").model.tokenizer
+    assert after == tokenizer.tokenize(read)
+    assert (after == before) == (hashtag == read)
+
+
+def encoder_of(nlp):
+    """The torch module of the component `transformer`."""
+    return nlp.get_pipe("transformer").model.transformer
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_embeddings_are_frozen(encoder_dir, tmp_path, freeze):
+    nlp = prepare(freeze_embeddings=freeze)(make_transformer_nlp(encoder_dir))
+    before = copy.deepcopy(encoder_of(nlp).state_dict())
+    train(nlp, make_examples(nlp), steps=2)
+    nlp.to_disk(tmp_path)
+    after = encoder_of(spacy.load(tmp_path)).state_dict()
+    same = {name for name in before if before[name].equal(after[name])}
+    assert ("embeddings.word_embeddings.weight" in same) is freeze
+    assert "embeddings.position_embeddings.weight" not in same
+    assert "encoder.layer.0.output.dense.weight" not in same
+
+
+def test_bfloat16_on_the_cpu(encoder_dir):
+    nlp = make_transformer_nlp(encoder_dir)
+    doc = make_doc(nlp, POST)
+
+    def context():
+        return nlp.get_pipe("transformer")(doc.copy())._.trf_data.model_output.last_hidden_state
+
+    exact = context()
+    prepare(url=None, mention=None, split_hashtags=False, cpu_bfloat16=True)(nlp)
+    rounded = context()
+    assert rounded.dtype == np.float32
+    assert not np.array_equal(exact, rounded)
+    np.testing.assert_allclose(exact, rounded, atol=0.05)
+    before = copy.deepcopy(encoder_of(nlp).state_dict())
+    train(nlp, make_examples(nlp), steps=2)
+    for name, value in encoder_of(nlp).state_dict().items():
+        assert value.dtype == before[name].dtype
+    assert not before["encoder.layer.0.output.dense.weight"].equal(
+        encoder_of(nlp).state_dict()["encoder.layer.0.output.dense.weight"]
+    )
+
+
+def test_bfloat16_ends_with_the_encoder(encoder_dir):
+    """Also where the encoder fails, and in a copy of it."""
+    torch = pytest.importorskip("torch")
+    nlp = prepare(cpu_bfloat16=True)(make_transformer_nlp(encoder_dir))
+    for encoder in (encoder_of(nlp), copy.deepcopy(encoder_of(nlp))):
+        ids = torch.tensor([[2, 3]])
+        assert encoder(input_ids=ids)[0].dtype == torch.float32
+        with pytest.raises(IndexError):
+            encoder(input_ids=torch.tensor([[10_000]]))
+        assert not torch.is_autocast_enabled("cpu")
