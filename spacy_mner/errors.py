@@ -459,7 +459,7 @@ class Errors(metaclass=_WithCodes):
     # Transformers: M170-M179
     M170 = (
         "No component of the pipeline ({pipeline}) has a fast tokenizer of Hugging Face, so no text can "
-        "be shortened for it. Set url = null, mention = null and split_hashtags = false in "
+        "be shortened for it. Set url = null, mention = null and split_words = false in "
         "[initialize.after_init], or add a `transformer` of spacy-transformers with use_fast = true."
     )
     M171 = (

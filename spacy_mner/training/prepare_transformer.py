@@ -12,7 +12,7 @@ from .shorten import shorten
 def create_prepare_transformer_v1(
     url: Optional[str] = "http",
     mention: Optional[str] = "@user",
-    split_hashtags: bool = True,
+    split_words: bool = True,
     freeze_embeddings: bool = True,
     cpu_bfloat16: bool = False,
 ) -> Callable[[Language], Language]:
@@ -25,13 +25,13 @@ def create_prepare_transformer_v1(
 
     An encoder's tokenizer cuts `http://t.co/Z3neVBQ7vF` into a dozen pieces that mean nothing: on posts
     with addresses they can be half of all that it computes, and half of all that its attention looks at.
-    And `#MalaysiaTrulyAsia`, once its capitals are lowered, falls into pieces that are no words. The
+    And `JustinBieber`, once the capitals are lowered, falls into pieces that are no words. The
     Doc stays as it is, and so do the other modalities. Only the normalization of the tokenizer changes, if
     it is a fast one of Hugging Face. It is saved with the tokenizer, so a loaded pipeline does the same.
 
     url (str): what is read for an address (`https?://\\S+`). `null`: all of it, as it stands.
     mention (str): what is read for `@name`. `null`: the name as it stands.
-    split_hashtags (bool): read `#MalaysiaTrulyAsia` as `#Malaysia Truly Asia`.
+    split_words (bool): read `JustinBieber` as `Justin Bieber`; hashtags, `McAnn` and `iPad` as they stand.
     freeze_embeddings (bool): do not train the vectors of the sub-tokens. In a small encoder they are half of
         the weights, most of them of pieces that the training posts do not hold. For encoders of
         `transformers` alone.
@@ -45,12 +45,12 @@ def create_prepare_transformer_v1(
     def prepare(nlp: Language) -> Language:
         nodes = [node for _, pipe in nlp.pipeline for node in _walk(pipe)]
         names = ", ".join(nlp.pipe_names)
-        if url is not None or mention is not None or split_hashtags:
+        if url is not None or mention is not None or split_words:
             tokenizers = list(filter(None, map(_fast_tokenizer, nodes)))
             if not tokenizers:
                 raise ValueError(Errors.M170.format(pipeline=names))
             for tokenizer in tokenizers:
-                shorten(tokenizer, url, mention, split_hashtags)
+                shorten(tokenizer, url, mention, split_words)
         encoders = _encoders(nodes)
         if freeze_embeddings:
             trained = [encoder for encoder in encoders if hasattr(encoder, "get_input_embeddings")]

@@ -1,4 +1,4 @@
-"""What an encoder of Hugging Face reads for addresses, users' names and hashtags."""
+"""What an encoder of Hugging Face reads for addresses, users' names and words that are written together."""
 
 from typing import Any, Optional
 
@@ -6,28 +6,31 @@ from typing import Any, Optional
 URL = r"https?://\S+"
 # Neither in the middle of a word (an e-mail address) nor "@" on its own.
 MENTION = r"(?<![\w@])@\w+"
-# Between a small letter and a capital of a hashtag. Oniguruma looks back over a fixed number of
-# characters only, so there is an alternative for each: hashtags are cut as far as this many letters.
+# Where a capital and a small letter follow two small letters, but not in a hashtag: neither "McAnn" nor "iPad".
+# Oniguruma looks back over a fixed number of characters only, so there is a condition for each.
 _LONGEST = 40
-HASHTAG = "|".join(rf"(?<=#\w{{{n}}}[[:lower:]])(?=[[:upper:]])" for n in range(_LONGEST))
+JOINT = (
+    "".join(rf"(?<!#\w{{{n}}})" for n in range(2, _LONGEST))
+    + "(?<=[[:lower:]]{2})(?=[[:upper:]][[:lower:]])"
+)
 
 
 def shorten(
     tokenizer: Any,
     url: Optional[str] = "http",
     mention: Optional[str] = "@user",
-    split_hashtags: bool = True,
+    split_words: bool = True,
 ) -> None:
     """Change what a tokenizer does to a text before it cuts it into sub-tokens.
 
-    The cuts in hashtags must come before the tokenizer's own normalization, which may lower the capitals.
+    The cuts in words must come before the tokenizer's own normalization, which may lower the capitals.
 
     tokenizer (tokenizers.Tokenizer): changed in place. The change is saved with it.
-    url, mention, split_hashtags: see `create_prepare_transformer_v1`.
+    url, mention, split_words: see `create_prepare_transformer_v1`.
     """
     from tokenizers import Regex, normalizers
 
-    changes = [(URL, url), (MENTION, mention), (HASHTAG, " " if split_hashtags else None)]
+    changes = [(URL, url), (MENTION, mention), (JOINT, " " if split_words else None)]
     steps = [
         normalizers.Replace(Regex(pattern), text) for pattern, text in changes if text is not None
     ]
