@@ -1,10 +1,11 @@
-"""The figures of docs/results.md: from finished runs into the repository, and from there into the page.
+"""The figures of docs/results.md and docs/transformer.md: from finished runs into the repository, and from there
+into the pages.
 
     python scripts/results_page.py collect twitter2017   # metrics/ -> docs/results/ (counts, no text)
-    python scripts/results_page.py write                 # docs/results/ -> the tables of the page
-    python scripts/results_page.py write --check         # fails if the page says something else
+    python scripts/results_page.py write                 # docs/results/ -> the tables of the pages
+    python scripts/results_page.py write --check         # fails if a page says something else
 
-A table of the page stands between `<!-- table KIND DATASET NAMES -->` and `<!-- end -->`.
+A table of a page stands between `<!-- table KIND DATASET NAMES -->` and `<!-- end -->`.
 """
 
 import csv
@@ -31,7 +32,7 @@ from spacy_mner.visualization.table import Cell, Table, Value
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs/results"
-PAGE = ROOT / "docs/results.md"
+PAGES = (ROOT / "docs/results.md", ROOT / "docs/transformer.md")
 BLOCK = re.compile(r"(<!-- table (?P<spec>[^\n]*?) -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
@@ -60,8 +61,9 @@ def collect(
 def write(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; fail instead")] = False,
 ) -> None:
-    """Write the tables of docs/results.md from docs/results."""
-    save_page(PAGE, fill(PAGE.read_text("utf8")), "docs/results", check=check)
+    """Write the tables of the pages from docs/results."""
+    for page in PAGES:
+        save_page(page, fill(page.read_text("utf8")), "docs/results", check=check)
 
 
 def fill(page: str) -> str:

@@ -45,6 +45,10 @@ class Warnings(metaclass=_WithCodes):
         "Feature store '{path}': {report}. Such vectors tell nothing about a picture: look at these "
         "pictures, and at the encoder that made the vectors."
     )
+    MW024 = (
+        "The vectors of {n} pictures are constant: they tell nothing. Look at these pictures, and at the "
+        "encoder: {names}."
+    )
     MW023 = (
         "{n} posts have an image id that the feature store '{store}' does not hold, and no picture "
         "that could be encoded instead: they are treated as posts without a picture. The first id: "
@@ -202,6 +206,7 @@ class Errors(metaclass=_WithCodes):
         "spacy_mner/images/types.py says what one must provide."
     )
     M038 = "The image encoder '{name}' reads {reads}s, but '{source}' holds {found}s."
+    M039 = "The vector of the picture {source} is {problem}: it tells nothing."
 
     # Data: M040-M059
     M040 = "No data file found at '{path}'{detail}. Give a file, a folder, or a glob of {suffixes} files."

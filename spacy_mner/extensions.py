@@ -19,12 +19,14 @@ def set_extensions() -> None:
     | `Doc._.image`             | path, bytes, PIL image or (H, W, 3) array, or a list of them      |
     | `Doc._.image_id`          | str: key into a feature store                                    |
     | `Doc._.image_vec`         | float array (D,) or (R, D); None = no picture                    |
+    | `Doc._.image_errors`      | list of str: why pictures of the post could not be encoded, or None |
     | `Doc._.modality_names`    | list of str: the columns of `Doc._.modality_weights`             |
     | `Doc._.modality_weights`  | float32 array (n_tokens, M)                                      |
     | `Token._.modality_weights`| dict from modality to weight, or None                            |
     | `Span._.score`            | float: probability of this span with this label, or None         |
     """
-    for name in ("image", "image_id", "image_vec", "modality_names", "modality_weights"):
+    names = ("image", "image_id", "image_vec", "image_errors", "modality_names", "modality_weights")
+    for name in names:
         if not Doc.has_extension(name):
             Doc.set_extension(name, default=None)
     if not Token.has_extension("modality_weights"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import spacy
+import srsly
 from spacy.cli._util import app
 from spacy.cli.package import package
 from spacy.cli.train import train
@@ -188,6 +189,41 @@ def test_paper_profile():
     assert given["training"]["batcher"] == {"@batchers": "spacy.batch_by_sequence.v1", "size": 10}
     optimizer = given["training"]["optimizer"]
     assert (optimizer["learn_rate"], optimizer["eps"], optimizer["L2"]) == (0.02, 1e-8, 0.0)
+
+
+@WITHOUT
+def test_transformer_profile():
+    """What docs/transformer.md says of it: two rates with warm-up and linear decay, frozen embeddings."""
+    given = load_config(CONFIGS / "transformer.cfg").interpolate()
+    model = given["components"]["mner"]["model"]
+    assert model["tok2vec"]["@architectures"] == "spacy-transformers.TransformerListener.v1"
+    assert model["tok2vec"]["pooling"] == {"@layers": "reduce_mean.v1"}
+    assert model["learn_rate_factor"] == 10
+    optimizer = given["training"]["optimizer"]
+    assert optimizer["L2"] == 0.01
+    assert optimizer["L2_is_weight_decay"] is True
+    assert optimizer["use_averages"] is False
+    rate = optimizer["learn_rate"]
+    assert rate["@schedules"] == "warmup_linear.v1"
+    assert rate["initial_rate"] == 1.5e-4
+    assert rate["warmup_steps"] * 10 == rate["total_steps"] == given["training"]["max_steps"]
+    assert given["initialize"]["after_init"] == {
+        "@callbacks": "spacy_mner.prepare_transformer.v1",
+        "url": "http",
+        "mention": "@user",
+        "split_words": False,
+        "freeze_embeddings": True,
+        "cpu_bfloat16": False,
+    }
+
+
+def test_project_passes_the_encoder_to_every_command():
+    """`--vars.config transformer --vars.train_args " --paths.transformer FOLDER"` reaches them all."""
+    project = srsly.read_yaml(CONFIGS.parent / "project.yml")
+    scripts = [script for command in project["commands"] for script in command["script"]]
+    configured = [script for script in scripts if "configs/${vars.config}.cfg" in script]
+    assert len(configured) >= 3
+    assert all("${vars.train_args}" in script for script in configured)
 
 
 def test_paper_model_takes_a_googlenet_vector(paths):

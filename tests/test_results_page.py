@@ -1,4 +1,4 @@
-"""docs/results.md shows what the stored runs say."""
+"""docs/results.md and docs/transformer.md show what the stored runs say."""
 
 import json
 import sys
@@ -13,14 +13,15 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import results_page  # noqa: E402
 
 
-def test_the_page_is_that_of_the_stored_runs():
-    page = results_page.PAGE.read_text("utf8")
+@pytest.mark.parametrize("path", results_page.PAGES, ids=lambda path: path.stem)
+def test_the_page_is_that_of_the_stored_runs(path):
+    page = path.read_text("utf8")
     assert len(results_page.BLOCK.findall(page)) >= 4
     assert results_page.fill(page) == page
 
 
 def test_a_figure_that_no_run_has_is_replaced():
-    block = next(results_page.BLOCK.finditer(results_page.PAGE.read_text("utf8")))
+    block = next(results_page.BLOCK.finditer(results_page.PAGES[0].read_text("utf8")))
     table = block[0] + "<!-- end -->"
     digit = next(i for i, char in enumerate(table) if char.isdigit() and i > len(block[1]))
     wrong = table[:digit] + "x" + table[digit + 1 :]

@@ -114,6 +114,8 @@ def label_docs(
                 summary.posts += 1
                 summary.entities += len(doc.ents)
                 summary.with_picture += doc._.image_vec is not None
+                for reason in doc._.image_errors or ():
+                    summary.report.unreadable_pictures.add(f"{item.source}: {reason}")
                 yield Labelled(item, doc)
     # Only bad records can be left.
     yield from (item for item in waiting if isinstance(item, RecordError))

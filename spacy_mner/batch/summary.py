@@ -6,7 +6,7 @@ from typing import Any, Dict
 from ..training.converters.report import MAX_NAMED, Cases, Report
 
 _COUNTS = ("posts", "entities", "with_picture", "unused_pictures")
-_CASES = ("bad", "lost_pictures", "broken_pictures")
+_CASES = ("bad", "lost_pictures", "unreadable_pictures", "broken_pictures")
 
 
 @dataclass
@@ -17,7 +17,7 @@ class Summary:
     entities (int): Entities found.
     with_picture (int): Posts whose picture was used.
     unused_pictures (int): Posts that name a picture where no source of pictures was given.
-    report (Report): Records that could not be used, pictures that were not found or are broken.
+    report (Report): Records that could not be used, pictures that were not found, cannot be read or are broken.
     """
 
     posts: int = 0
@@ -41,5 +41,7 @@ class Summary:
             setattr(self, name, getattr(self, name) + other[name])
         for name in _CASES:
             cases: Cases = getattr(self.report, name)
-            cases.count += other[name]["count"]
-            cases.named += other[name]["named"][: MAX_NAMED - len(cases.named)]
+            # A shard that an older version finished may lack a kind.
+            more = other.get(name, {"count": 0, "named": []})
+            cases.count += more["count"]
+            cases.named += more["named"][: MAX_NAMED - len(cases.named)]

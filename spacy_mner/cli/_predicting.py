@@ -62,6 +62,7 @@ def print_summary(summary: Summary) -> None:
         lines.append(Warnings.MW060.format(n=summary.unused_pictures))
     for cases, what in (
         (report.lost_pictures, "pictures were not found"),
+        (report.unreadable_pictures, "pictures could not be read"),
         (report.broken_pictures, "vectors are zero or not finite: taken as no picture"),
         (report.bad, "records could not be used"),
     ):

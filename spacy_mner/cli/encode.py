@@ -67,7 +67,12 @@ def encode_cli(
     ] = False,
     report: Annotated[
         Optional[Path],
-        Opt("--report", "-r", help="JSON file for the summary, with every missing picture"),
+        Opt(
+            "--report",
+            "-r",
+            help="JSON file for the summary, with every missing picture",
+            dir_okay=False,
+        ),
     ] = None,
     strict: Annotated[
         bool, Opt("--strict", help="Exit with 1 if a picture cannot be encoded")

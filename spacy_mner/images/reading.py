@@ -58,6 +58,11 @@ def read_rgb(
         return _decode(_identify(stream, name), name, max_pixels, at_least)
 
 
+def is_address(source: Union[str, Path]) -> bool:
+    """Whether a source is an address on the network, such as `https://…` or `data:…`."""
+    return bool(_URL.match(str(source)))
+
+
 def inside(folder: Union[str, Path], relative: Union[str, Path]) -> Path:
     """Resolve a path from a data file, which may not leave its folder.
 
@@ -67,7 +72,7 @@ def inside(folder: Union[str, Path], relative: Union[str, Path]) -> Path:
     RAISES (ImageReadError): If the path, or a link on its way, leaves the folder.
     """
     root = Path(folder).resolve()
-    if _URL.match(str(relative)):
+    if is_address(relative):
         raise ImageReadError(Errors.M022.format(source=_short(str(relative))))
     try:
         path = (root / relative).resolve()
@@ -124,7 +129,7 @@ def _stream(source: Any, name: str) -> BinaryIO:
         return io.BytesIO(source)
     if not isinstance(source, (str, Path)):
         raise ImageReadError(Errors.M023.format(source=name))
-    if _URL.match(str(source)):
+    if is_address(source):
         raise ImageReadError(Errors.M022.format(source=name))
     try:
         # Opening a named pipe would wait for ever.

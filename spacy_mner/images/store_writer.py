@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Dict, List, Optional, Set, Tuple, Type, Union
 import numpy as np
 
 from ..errors import Errors, Warnings
+from .judge import CONSTANT, NOT_FINITE, ZERO, judge_vector
 from .reading import printable
 from .store_format import (
     DTYPE,
@@ -32,8 +33,6 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
-
-NOT_FINITE = "its vector holds NaN or infinite values"
 
 
 class FeatureStoreWriter:
@@ -68,7 +67,7 @@ class FeatureStoreWriter:
         self._buffer: List[Tuple[str, np.ndarray]] = []
         # Something ended a flush halfway.
         self._stopped = False
-        self._bad: Dict[str, List[str]] = {"all-zero": [], "constant": [], "NaN or infinite": []}
+        self._bad: Dict[str, List[str]] = {ZERO: [], CONSTANT: [], NOT_FINITE: []}
         self._check_folder(overwrite)
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = _lock_folder(self.path)
@@ -114,13 +113,12 @@ class FeatureStoreWriter:
             array = np.array(vector, dtype=DTYPE)  # a copy: the caller may reuse its memory
         if array.ndim not in (1, 2) or array.shape[-1] != self.info.width or not array.size:
             raise ValueError(Errors.M029.format(id=id_, shape=array.shape, width=self.info.width))
-        if not np.isfinite(array).all():
-            self._bad["NaN or infinite"].append(id_)
-            self.missing[id_] = NOT_FINITE
+        problem = judge_vector(array)
+        if problem is not None:
+            self._bad[problem].append(id_)
+        if problem == NOT_FINITE:
+            self.missing[id_] = f"its vector is {problem}"
             return
-        low, high = array.min(), array.max()
-        if low == high and self.info.width > 1:
-            self._bad["constant" if high else "all-zero"].append(id_)
         self._ids.add(id_)
         self.missing.pop(id_, None)
         self._buffer.append((id_, array))

@@ -15,8 +15,9 @@ from spacy.tokens import Doc
 from ..errors import Errors
 from ..extensions import set_extensions
 from ..images import registry  # noqa: F401 (the config's @image_encoders needs it)
-from ..images.compute import compute_vectors
-from ..images.reading import ImageReadError
+from ..images.compute import Found, compute_vectors
+from ..images.judge import NOT_FINITE, ZERO, judge_vector
+from ..images.reading import ImageReadError, describe
 from ..images.recent import RecentVectors
 from ..images.store import FeatureStore
 from ..images.types import EncoderInfo, ImageEncoder, check_encoder
@@ -28,7 +29,7 @@ set_extensions()
 
 @Language.factory(
     "image_encoder",
-    assigns=["doc._.image_vec"],
+    assigns=["doc._.image_vec", "doc._.image_errors"],
     default_config={"encoder": {"@image_encoders": "efficientnet_lite0"}, "store": None},
 )
 def make_image_encoder(
@@ -54,8 +55,8 @@ class ImageEncoderPipe(Pipe):
     """Sets `Doc._.image_vec` of posts that have an image, or an image id, and no vector yet.
 
     `Doc._.image` may be a path, the bytes of a file, a PIL image, an array (H, W, 3), or a list of
-    these, whose vectors become the rows of one array (R, D). What cannot be read counts as missing
-    and is named in one warning. A file, or bytes, that come again in a stream are not computed again
+    these, whose vectors become the rows of one array (R, D). What cannot be read, or gets a vector of zeros or
+    NaN, counts as missing; it is named in one warning, and `Doc._.image_errors` says why. A file, or bytes, that come again in a stream are not computed again
     if they were seen lately. Afterwards `Doc._.image` holds only what can be serialized: paths as
     str, and bytes. Pictures in memory are dropped. With `n_process`, give paths or bytes: docs travel
     to the other process before this component sees them.
@@ -125,7 +126,10 @@ class ImageEncoderPipe(Pipe):
             sources.update((_key(image), image) for image in self._sources(doc))
         vectors = self._encode(sources, missing, recent)
         for doc in waiting:
-            found = [vectors[key] for key in map(_key, self._sources(doc)) if key in vectors]
+            results = [vectors[key] for key in map(_key, self._sources(doc))]
+            found = [result for result in results if isinstance(result, np.ndarray)]
+            # Travels with the doc, where a warning would stay in another process.
+            doc._.image_errors = [str(r) for r in results if isinstance(r, ImageReadError)] or None
             if found:
                 whole = len(found) == 1 and not isinstance(doc._.image, (list, tuple))
                 # A copy: otherwise each post would keep the vectors of its whole batch alive.
@@ -141,17 +145,25 @@ class ImageEncoderPipe(Pipe):
 
     def _encode(
         self, sources: Dict[Any, Any], missing: MissingPictures, recent: RecentVectors
-    ) -> Dict[Any, np.ndarray]:
+    ) -> Dict[Any, Found]:
         known = {key: recent.get(key) for key in sources}
-        vectors = {key: vector for key, vector in known.items() if vector is not None}
+        vectors: Dict[Any, Found] = {
+            key: vector for key, vector in known.items() if vector is not None
+        }
         todo = [(key, source) for key, source in sources.items() if key not in vectors]
         if todo:
             self._check_saved()
         for key, found in compute_vectors(todo, self.encoder):
+            problem = None if isinstance(found, ImageReadError) else judge_vector(found)
+            if problem in (NOT_FINITE, ZERO):
+                name = describe(sources[key])
+                found = ImageReadError(Errors.M039.format(source=name, problem=problem))
+            elif problem is not None:
+                missing.add_constant(sources[key])
+            vectors[key] = found
             if isinstance(found, ImageReadError):
                 missing.add(sources[key], found)
             else:
-                vectors[key] = found
                 recent.add(key, found)
         return vectors
 

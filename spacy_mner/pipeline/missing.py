@@ -16,6 +16,8 @@ class MissingPictures:
         self.n_unreadable = 0
         self.names: List[str] = []
         self.reason = ""
+        self.constant: List[str] = []
+        self.n_constant = 0
         self.n_unknown = 0
         self.first_id: Optional[str] = None
 
@@ -30,6 +32,15 @@ class MissingPictures:
         if len(self.names) < NAMED:
             self.names.append(describe(source))
 
+    def add_constant(self, source: Any) -> None:
+        """Count a picture whose vector is constant; it is used all the same.
+
+        source (Any): The picture.
+        """
+        self.n_constant += 1
+        if len(self.constant) < NAMED:
+            self.constant.append(describe(source))
+
     def add_id(self, id_: str) -> None:
         """Count a post with nothing but an id, which the store does not hold.
 
@@ -43,10 +54,17 @@ class MissingPictures:
 
         store (Any): The path of the feature store.
         """
+        if self.n_constant:
+            names = _list(self.constant, self.n_constant)
+            warnings.warn(Warnings.MW024.format(n=self.n_constant, names=names), stacklevel=3)
         if self.n_unreadable:
-            names = ", ".join(self.names) + (", ..." if self.n_unreadable > len(self.names) else "")
+            names = _list(self.names, self.n_unreadable)
             message = Warnings.MW020.format(n=self.n_unreadable, names=names, reason=self.reason)
             warnings.warn(message, stacklevel=3)
         if self.n_unknown:
             message = Warnings.MW023.format(n=self.n_unknown, store=store, id=self.first_id)
             warnings.warn(message, stacklevel=3)
+
+
+def _list(names: List[str], n: int) -> str:
+    return ", ".join(names) + (", ..." if n > len(names) else "")

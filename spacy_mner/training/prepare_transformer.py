@@ -12,7 +12,7 @@ from .shorten import shorten
 def create_prepare_transformer_v1(
     url: Optional[str] = "http",
     mention: Optional[str] = "@user",
-    split_words: bool = True,
+    split_words: bool = False,
     freeze_embeddings: bool = True,
     cpu_bfloat16: bool = False,
 ) -> Callable[[Language], Language]:
@@ -27,7 +27,9 @@ def create_prepare_transformer_v1(
     with addresses they can be half of all that it computes, and half of all that its attention looks at.
     And `JustinBieber`, once the capitals are lowered, falls into pieces that are no words. The
     Doc stays as it is, and so do the other modalities. Only the normalization of the tokenizer changes, if
-    it is a fast one of Hugging Face. It is saved with the tokenizer, so a loaded pipeline does the same.
+    it is a fast one of Hugging Face. It is saved with the tokenizer, so a loaded pipeline does the same. (A
+    sourced transformer shares its tokenizer with the pipeline that it is from.) What is frozen is not saved:
+    `spacy train` calls this for each training.
 
     url (str): what is read for an address (`https?://\\S+`). `null`: all of it, as it stands.
     mention (str): what is read for `@name`. `null`: the name as it stands.

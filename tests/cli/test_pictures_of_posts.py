@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -14,6 +16,8 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 import spacy_mner.cli  # noqa: F401 (attaches the commands)
+
+from ..visualization.pages import Checker
 
 TEXT = "Daisy is lovely"
 # The picture alone says whether the name is a person; the same picture comes more than once.
@@ -108,14 +112,28 @@ def test_predict_on_a_folder(trained_on_files, tmp_path, n_process):
         (tmp_path / "posts").mkdir(exist_ok=True)
         (tmp_path / "posts" / f"{i}.jsonl").write_text("\n".join(lines), encoding="utf8")
     command = ["-m", "spacy", "mner", "predict", trained_on_files.model, tmp_path / "posts"]
+    # Beside the folder that other tests use: one picture is no picture.
+    images = shutil.copytree(trained_on_files.images, tmp_path / "images")
+    (images / "broken.png").write_bytes((images / "thing.png").read_bytes()[:100])
+    lines = [json.dumps({"id": "7", "text": TEXT, "image": "broken.png"})]
+    lines.append(json.dumps({"id": "8", "text": TEXT, "image": "https://a.org/else.png"}))
+    (tmp_path / "posts" / "2.jsonl").write_text("\n".join(lines), encoding="utf8")
     done = run_python(
-        *command, tmp_path / "out.jsonl", "--images", trained_on_files.images,
-        "--n-process", n_process, "--batch-size", 2,
+        *command, tmp_path / "out.jsonl", "--images", images, "--n-process", n_process,
+        "--batch-size", 2, "--report", tmp_path / "report.json",
     )  # fmt: skip
-    assert "7 posts labelled, 5 with their picture" in done.stderr
+    assert "9 posts labelled, 5 with their picture" in done.stderr
     assert "gone.png" in done.stderr
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf8"))
+    (unreadable,) = report["unreadable_pictures"]["named"]
+    assert unreadable in done.stderr
+    assert re.search(r"2\.jsonl:1: \[M020\] The picture .*broken\.png cannot be read", unreadable)
+    address = report["lost_pictures"]["named"][-1]
+    assert "2.jsonl:2: https://a.org/else.png ([M022]" in address
     lines = (tmp_path / "out.jsonl").read_text(encoding="utf8").splitlines()
     rows = sorted(map(json.loads, lines), key=lambda row: row["id"])
+    assert [row["image_used"] for row in rows[7:]] == [False, False]
+    rows = rows[:7]
     assert [row["image_used"] for row in rows] == [x in ("person", "thing") for x in PICTURES]
     found = [[(ent["text"], ent["label"]) for ent in row["entities"]] for row in rows]
     assert found == [[("Daisy", "PER")] * person for person in PERSONS]
@@ -145,13 +163,16 @@ def test_real_tweets_with_their_pictures(trained_on_files, tmp_path, request):
     ]  # fmt: skip
     assert n_entities == sum(starts) > 20
     rows = []
-    for i, options in enumerate((("--features", store), ("--images", images))):
+    page = tmp_path / "page.html"
+    for i, options in enumerate((("--features", store), ("--images", images, "--html", page))):
         output = tmp_path / f"{i}.jsonl"
         done = run("predict", trained_on_files.model, posts, output, *options)
         assert done.exit_code == 0, done.output
         assert "20 posts labelled, 20 with their picture" in done.stderr
         assert "could not be used" not in done.stderr
         rows.append([json.loads(x) for x in output.read_text(encoding="utf8").splitlines()])
+    assert "weights" not in rows[1][0]
+    assert_page(page, 20)
     for one, two, doc in zip(*rows, docs, strict=True):
         assert one["tokens"] == two["tokens"] == [token.text for token in doc]
         assert one["image_used"] is two["image_used"] is True
@@ -166,3 +187,41 @@ def labels(row):
 
 def run(*args):
     return CliRunner().invoke(app, ["mner", *map(str, args)])
+
+
+def assert_page(path, pictures):
+    """One file, closed in order, that loads nothing and shows so many pictures."""
+    checker = Checker()
+    checker.feed(path.read_text(encoding="utf8"))
+    assert checker.open == []
+    assert sum(x == "img" for x in checker.loaded) == pictures
+    assert all(x == "img" or x.startswith("data:image/jpeg;base64,") for x in checker.loaded)
+    return " ".join(checker.text)
+
+
+def test_page_of_many_posts(trained_on_files, tmp_path):
+    """200 posts with their pictures, their tags and weights; the records stay as they are without a page."""
+    names = [name and f"{name}.png" for name in ("person", "thing", None, "gone")] * 50
+    records = [{"id": str(i), "text": TEXT, "image": name} for i, name in enumerate(names)]
+    posts = tmp_path / "posts.jsonl"
+    posts.write_text("\n".join(map(json.dumps, records)), encoding="utf8")
+    rows = []
+    for name, options in (("plain", ()), ("paged", ("--html", tmp_path / "page.html"))):
+        output = tmp_path / f"{name}.jsonl"
+        arguments = (trained_on_files.model, posts, output, "--images", trained_on_files.images)
+        done = run("predict", *arguments, *options)
+        assert done.exit_code == 0, done.output
+        rows.append([json.loads(x) for x in output.read_text(encoding="utf8").splitlines()])
+    # Batches of another size may differ in the last digits of a probability.
+    for one, two in zip(*rows, strict=True):
+        assert one.keys() == two.keys()
+        assert labels(one) == labels(two)
+    text = assert_page(tmp_path / "page.html", 100)
+    assert text.count("lovely") == 400
+    done = run("predict", *arguments, "--html", tmp_path / "few.html", "--html-posts", 5)
+    assert done.exit_code == 0, done.output
+    # Once in the post, and once in the table of its weights.
+    assert assert_page(tmp_path / "few.html", 3).count("lovely") == 10
+    done = run("predict", *arguments, "--html", output)
+    assert done.exit_code == 1
+    assert "[M066]" in done.output

@@ -2,10 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,7 +75,11 @@ def test_the_same_files_as_images_of_posts(folder):
     doc = nlp.make_doc("all of them in one post")
     # The link out of the folder leads to an empty file: a path in a post belongs to no folder.
     doc._.image = [*good, *(folder / name for name in bad)]
-    with pytest.warns(UserWarning, match=f"MW020.*{len(bad)} pictures"):
+    with (
+        pytest.warns(UserWarning, match=f"MW020.*{len(bad)} pictures"),
+        # The mean colour of the grey ones.
+        pytest.warns(UserWarning, match="MW024"),
+    ):
         ImageEncoderPipe("image_encoder", MeanColour())(doc)
     assert doc._.image_vec.shape == (len(good), 3)
 
@@ -124,20 +131,53 @@ def test_pictures_that_pillow_would_warn_of(folder):
             read_rgb(png_bomb(10_000))
 
 
-def test_files_and_folders_without_permission(folder, tmp_path):
-    (tmp_path / "probe").touch(mode=0)
-    if os.access(tmp_path / "probe", os.R_OK):
-        pytest.skip("this user (root?) may read every file")
+@pytest.mark.skipif(not hasattr(os, "setuid"), reason="permissions of another kind")
+def test_files_and_folders_without_permission():
+    """In a process of its own, which gives up the rights of root: root may read every file."""
+    # Not below the folder that only root may look into.
+    folder = Path(tempfile.mkdtemp())
+    try:
+        without_permission(folder)
+    finally:
+        (folder / "folder.jpg").chmod(0o755)
+        shutil.rmtree(folder)
+
+
+def without_permission(folder):
+    folder.chmod(0o755)
     make_good(folder)
     (folder / "single.png").chmod(0)
     (folder / "folder.jpg").chmod(0)
-    try:
-        with pytest.warns(UserWarning, match="MW022"):
-            summary = encode(folder, tmp_path / "store", MeanColour())
-    finally:
-        (folder / "folder.jpg").chmod(0o755)
-    assert "Permission denied" in summary.missing["single"]
-    assert "Permission denied" in summary.folders["folder.jpg"]
+    script = f"""
+        import json, os, tempfile, warnings
+        from pathlib import Path
+        from spacy_mner.images.encode import encode
+        from tests.images.encoders import MeanColour
+
+        def run(folder):
+            with tempfile.TemporaryDirectory() as store:
+                return encode(folder, Path(store) / "store", MeanColour())
+
+        warnings.simplefilter("ignore")
+        # Imports what is perhaps in folders that only root may look into.
+        run(Path({str(folder)!r}))
+        if os.getuid() == 0:
+            os.setuid(65534)
+        summary = run(Path({str(folder)!r}))
+        print(json.dumps([summary.missing, summary.folders, summary.encoded]))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    missing, folders, encoded = json.loads(done.stdout)
+    assert "Permission denied" in missing["single"]
+    assert "Permission denied" in folders["folder.jpg"]
+    assert encoded > 0
 
 
 def test_unreadable_folders_are_named(folder, tmp_path, monkeypatch):

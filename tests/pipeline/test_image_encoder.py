@@ -52,7 +52,13 @@ def nlp():
 
 
 def colour(value, height=2):
-    return np.full((height, 4, 3), value, dtype="uint8")
+    """One colour, given whole or by its red: no grey, whose mean colour would be constant."""
+    whole = value if isinstance(value, tuple) else (value, value, value + 1)
+    return np.full((height, 4, 3), whole, dtype="uint8")
+
+
+def mean(red):
+    return [red, red, red + 1]
 
 
 def make_docs(nlp, images):
@@ -76,7 +82,7 @@ def test_every_kind_of_picture(nlp, tmp_path):
     docs = list(pipe.pipe(make_docs(nlp, images)))
     for doc in docs:
         assert doc._.image_vec.dtype == np.float32
-        assert doc._.image_vec.tolist() == [7.0, 7.0, 7.0]
+        assert doc._.image_vec.tolist() == mean(7)
     images[3].close()
     # The first two are the same path.
     assert pipe.encoder.batches == [4]
@@ -100,11 +106,11 @@ def test_only_what_can_be_serialized_stays(nlp, tmp_path):
 
 def test_several_pictures_are_several_rows(nlp):
     doc = make_pipe()(make_docs(nlp, [[colour(1), colour(2)]])[0])
-    assert doc._.image_vec.tolist() == [[1.0] * 3, [2.0] * 3]
+    assert doc._.image_vec.tolist() == [mean(1), mean(2)]
     doc = make_pipe()(make_docs(nlp, [[colour(1)]])[0])
-    assert doc._.image_vec.tolist() == [[1.0] * 3]
+    assert doc._.image_vec.tolist() == [mean(1)]
     doc = make_pipe(rows=True)(make_docs(nlp, [[colour(1), colour(2)]])[0])
-    assert doc._.image_vec.tolist() == [[1.0] * 3, [1.0] * 3, [2.0] * 3, [2.0] * 3]
+    assert doc._.image_vec.tolist() == [mean(1), mean(1), mean(2), mean(2)]
     doc = make_pipe(rows=True)(make_docs(nlp, [colour(5, height=3)])[0])
     assert doc._.image_vec.shape == (3, 3)
 
@@ -118,7 +124,7 @@ def test_the_same_picture_is_computed_once(nlp):
     assert pipe.encoder.batches == [3]
     assert [doc._.image_vec.ravel()[0] for doc in docs] == [1, 2, 1, 1]
     docs[0]._.image_vec[:] = 9  # nobody else's vector
-    assert docs[2]._.image_vec.tolist() == [1.0] * 3
+    assert docs[2]._.image_vec.tolist() == mean(1)
     with pytest.warns(UserWarning, match="1 pictures"):
         list(pipe.pipe(make_docs(nlp, [data, bytes(data)])))
 
@@ -134,11 +140,11 @@ def test_a_picture_that_comes_again_later_in_the_stream(nlp, tmp_path):
     docs = list(pipe.pipe(make_docs(nlp, images), batch_size=1))
     found = [doc._.image_vec.ravel()[0] for doc in docs]
     assert found == [7, 7, 1, 7, 7, 8, 1]
-    assert docs[5]._.image_vec.tolist() == [[8.0] * 3, [7.0] * 3]
+    assert docs[5]._.image_vec.tolist() == [mean(8), mean(7)]
     # Pictures in memory are computed again, files and bytes are not.
     assert pipe.encoder.batches == [1, 1, 1, 1, 1]
     docs[0]._.image_vec[:] = 9
-    assert docs[3]._.image_vec.tolist() == [7.0] * 3
+    assert docs[3]._.image_vec.tolist() == mean(7)
     list(pipe.pipe(make_docs(nlp, [path])))  # another stream
     assert len(pipe.encoder.batches) == 6
 
@@ -220,7 +226,7 @@ def test_one_warning_names_what_cannot_be_read(nlp, tmp_path):
 def test_a_readable_picture_beside_an_unreadable_one(nlp):
     with pytest.warns(UserWarning, match="1 pictures"):
         doc = make_pipe()(make_docs(nlp, [[b"broken", colour(1)]])[0])
-    assert doc._.image_vec.tolist() == [[1.0] * 3]
+    assert doc._.image_vec.tolist() == [mean(1)]
 
 
 def test_other_errors_go_to_the_error_handler(nlp):
@@ -253,8 +259,8 @@ def test_store_is_looked_up_first(nlp, tmp_path):
         list(pipe.pipe([known, unknown, no_id]))
     assert known._.image_vec.tolist() == [1.0, 2.0, 3.0]
     assert known._.image_vec.flags.writeable
-    assert unknown._.image_vec.tolist() == [4.0] * 3
-    assert no_id._.image_vec.tolist() == [5.0] * 3
+    assert unknown._.image_vec.tolist() == mean(4)
+    assert no_id._.image_vec.tolist() == mean(5)
     assert pickle.loads(pickle.dumps(pipe)).store_path == tmp_path / "s"
 
 
@@ -414,8 +420,8 @@ def test_sourced_captions_use_the_vectors_of_their_pipeline():
     with pytest.warns(UserWarning, match="W113"):
         nlp.add_pipe("image_encoder", source=source)
     assert encode_caption(nlp, "a dog") == [3, 4]
-    nlp.vocab.vectors = Vectors(data=np.ones((1, 2), "float32"), keys=["dog"])
-    assert encode_caption(nlp, "a dog") == [1, 1]
+    nlp.vocab.vectors = Vectors(data=np.asarray([[5, 6]], "float32"), keys=["dog"])
+    assert encode_caption(nlp, "a dog") == [5, 6]
 
 
 @needs_weights
@@ -444,3 +450,48 @@ def test_two_processes(tmp_path):
         assert abs(vector - found[1]._.image_vec).max() < 1e-4
     """
     run_script(script.replace('"error", ', ""))
+
+
+class Given(MeanColour):
+    """As some broken network may have it: one, two or three of red decide."""
+
+    def encode(self, batch):
+        return [
+            {1: np.full(3, np.nan), 2: np.zeros(3), 3: np.ones(3)}.get(int(x[0]), x) for x in batch
+        ]
+
+
+@pytest.mark.parametrize(("value", "problem"), [(1, "NaN or infinite"), (2, "all-zero")])
+def test_vectors_that_tell_nothing_count_as_missing(nlp, value, problem):
+    docs = make_docs(nlp, [colour(value), [colour((7, 8, 9)), colour(value)], colour((7, 8, 9))])
+    with pytest.warns(UserWarning, match=rf"MW020.*2 pictures.*M039.*{problem}"):
+        alone, one_of_two, good = ImageEncoderPipe("image_encoder", Given()).pipe(docs)
+    assert alone._.image_vec is None
+    assert one_of_two._.image_vec.tolist() == [[7, 8, 9]]
+    for doc in (alone, one_of_two):
+        (error,) = doc._.image_errors
+        assert error.startswith("[M039]")
+        assert problem in error
+    assert good._.image_errors is None
+    assert good._.image_vec.tolist() == [7, 8, 9]
+
+
+@pytest.mark.filterwarnings("error")
+def test_constant_vectors_are_named(nlp, tmp_path):
+    Image.fromarray(colour((3, 3, 3))).save(tmp_path / "grey.png")
+    docs = make_docs(nlp, [str(tmp_path / "grey.png"), colour((7, 8, 9))])
+    with pytest.warns(UserWarning, match=r"MW024.*of 1 pictures.*grey\.png") as caught:
+        first, _ = ImageEncoderPipe("image_encoder", Given()).pipe(docs)
+    assert len(caught) == 1
+    assert first._.image_vec.tolist() == [1, 1, 1]
+
+
+def test_why_a_picture_is_missing_travels_with_the_post(nlp, tmp_path):
+    (tmp_path / "no.jpg").write_bytes(b"text")
+    (doc,) = make_docs(nlp, [[str(tmp_path / "no.jpg"), "https://x.org/a.jpg"]])
+    with pytest.warns(UserWarning, match="MW020"):
+        ImageEncoderPipe("image_encoder", MeanColour())(doc)
+    data = DocBin(docs=[doc], store_user_data=True).to_bytes()
+    (read,) = DocBin().from_bytes(data).get_docs(nlp.vocab)
+    assert [error[:6] for error in read._.image_errors] == ["[M020]", "[M022]"]
+    assert "no.jpg" in read._.image_errors[0]

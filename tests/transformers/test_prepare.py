@@ -127,7 +127,7 @@ def test_nothing_to_shorten_for(encoder_dir):
 def test_words_are_cut_at_capitals(encoder_dir, word, read):
     nlp = make_transformer_nlp(encoder_dir)
     (before,) = pieces(nlp, Doc(nlp.vocab, words=[word]))
-    prepare()(nlp)
+    prepare(split_words=True)(nlp)
     (after,) = pieces(nlp, Doc(nlp.vocab, words=[word]))
     tokenizer = nlp.get_pipe("transformer").model.tokenizer
     assert after == tokenizer.tokenize(read)

@@ -6,6 +6,8 @@ from typing import List, Optional, Protocol, Union
 import numpy
 from spacy.tokens import Doc
 
+from ...errors import Errors
+from ...images.reading import is_address
 from .records import Post
 from .report import Report
 
@@ -89,7 +91,8 @@ def attach_files(doc: Doc, post: Post, folder: Path, report: Report) -> bool:
     for name in post.images:
         found = find_image(name, folder)
         if found is None:
-            report.lost_pictures.add(f"{post.source}: {name}")
+            problem = f" ({Errors.M022.format(source=name)})" if is_address(name) else ""
+            report.lost_pictures.add(f"{post.source}: {name}{problem}")
         else:
             paths.append(str(found))
     if not paths:

@@ -49,6 +49,7 @@ class Report:
     duplicate_ids (Cases): Ids that occurred before. The posts are written all the same.
     duplicate_texts (Cases): Texts that occurred before. The posts are written all the same.
     lost_pictures (Cases): Pictures named, but not in the store or folder.
+    unreadable_pictures (Cases): Pictures that the pipeline's `image_encoder` could not encode, and why.
     broken_pictures (Cases): Vectors that are all zero, or not finite: taken as no picture.
     bad (Cases): Records that could not be used, skipped.
     """
@@ -72,6 +73,7 @@ class Report:
     duplicate_ids: Cases = field(default_factory=Cases)
     duplicate_texts: Cases = field(default_factory=Cases)
     lost_pictures: Cases = field(default_factory=Cases)
+    unreadable_pictures: Cases = field(default_factory=Cases)
     broken_pictures: Cases = field(default_factory=Cases)
     bad: Cases = field(default_factory=Cases)
 
