@@ -1,5 +1,5 @@
-"""The figures of docs/results.md and docs/transformer.md: from finished runs into the repository, and from there
-into the pages.
+"""The figures of docs/results.md and docs/transformer.md: from finished runs into the repository, and
+from there into the pages.
 
     python scripts/results_page.py collect twitter2017   # metrics/ -> docs/results/ (counts, no text)
     python scripts/results_page.py write                 # docs/results/ -> the tables of the pages

@@ -17,7 +17,8 @@ class Summary:
     entities (int): Entities found.
     with_picture (int): Posts whose picture was used.
     unused_pictures (int): Posts that name a picture where no source of pictures was given.
-    report (Report): Records that could not be used, pictures that were not found, cannot be read or are broken.
+    report (Report): Records that could not be used, pictures that were not found, cannot be read or
+        are broken.
     """
 
     posts: int = 0

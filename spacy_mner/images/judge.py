@@ -11,8 +11,8 @@ def judge_vector(vector: np.ndarray) -> Optional[str]:
     """What is wrong with the vectors of a picture.
 
     vector (ndarray): (D,) or (R, D) floats, at least one.
-    RETURNS (Optional[str]): "NaN or infinite", "all-zero", "constant", or None. One number alone (D = 1) may be
-        anything.
+    RETURNS (Optional[str]): "NaN or infinite", "all-zero", "constant", or None. One number alone (D = 1)
+        may be anything that is finite.
     """
     if not np.isfinite(vector).all():
         return NOT_FINITE

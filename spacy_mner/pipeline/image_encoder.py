@@ -55,11 +55,13 @@ class ImageEncoderPipe(Pipe):
     """Sets `Doc._.image_vec` of posts that have an image, or an image id, and no vector yet.
 
     `Doc._.image` may be a path, the bytes of a file, a PIL image, an array (H, W, 3), or a list of
-    these, whose vectors become the rows of one array (R, D). What cannot be read, or gets a vector of zeros or
-    NaN, counts as missing; it is named in one warning, and `Doc._.image_errors` says why. A file, or bytes, that come again in a stream are not computed again
-    if they were seen lately. Afterwards `Doc._.image` holds only what can be serialized: paths as
-    str, and bytes. Pictures in memory are dropped. With `n_process`, give paths or bytes: docs travel
-    to the other process before this component sees them.
+    these, whose vectors become the rows of one array (R, D). What cannot be read, or gets a vector of
+    zeros or NaN, counts as missing; it is named in one warning, and `Doc._.image_errors` says why. A
+    file, or bytes, that come again in a stream are not computed again if they were seen lately.
+
+    Afterwards `Doc._.image` holds only what can be serialized: paths as str, and bytes. Pictures in
+    memory are dropped. With `n_process`, give paths or bytes: docs travel to the other process before
+    this component sees them.
 
     name (str): Name of the component.
     encoder (ImageEncoder): Turns pictures into vectors. Its network is built at first use.

@@ -6,7 +6,7 @@ from typing import Any, Optional
 URL = r"https?://\S+"
 # Neither in the middle of a word (an e-mail address) nor "@" on its own.
 MENTION = r"(?<![\w@])@\w+"
-# Where a capital and a small letter follow two small letters, but not in a hashtag: neither "McAnn" nor "iPad".
+# Where a capital and a small letter follow two small letters, but not in a hashtag: not in "McAnn" or "iPad".
 # Oniguruma looks back over a fixed number of characters only, so there is a condition for each.
 _LONGEST = 40
 JOINT = (

@@ -7,7 +7,8 @@ from ..pipeline.test_serialization import *  # noqa: F403
 from ..pipeline.test_serialization import trained  # noqa: F401
 from .builders import own_layer
 
-# spacy-transformers' own: its layer loses the tokenizer in Thinc's `Model.copy`, and writes other bytes each time.
+# spacy-transformers' own: its layer loses the tokenizer in Thinc's `Model.copy`, and writes other bytes each
+# time.
 for name in ("test_a_copy_has_its_own_weights", "test_a_cfg_of_an_earlier_version"):
     del globals()[name]
 
