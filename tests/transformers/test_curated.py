@@ -5,6 +5,7 @@ import pytest
 import spacy
 
 from spacy_mner.models.tagger import get_tagger
+from spacy_mner.training.prepare_transformer import create_prepare_transformer_v1 as prepare
 
 from ..pipeline.builders import blank, emissions, make_doc, make_examples, model_config, train
 from .builders import MAX_LENGTH, WIDTH
@@ -71,6 +72,16 @@ def test_survives_saving(nlp, tmp_path):
         docs = list(pipeline.get_pipe("transformer").pipe([make_doc(pipeline, t) for t in texts]))
         both.append(emissions(pipeline, docs))
     np.testing.assert_allclose(*both, atol=1e-6)
+
+
+def test_prepared_as_far_as_it_can_be(nlp):
+    """Its tokenizers are none of Hugging Face's; the error says what to turn off, and then it works."""
+    with pytest.raises(ValueError, match=r"\[M170\].*url = null.*split_words = false"):
+        prepare()(nlp)
+    unread = {"url": None, "mention": None, "split_words": False}
+    with pytest.raises(ValueError, match=r"\[M171\].*freeze_embeddings = false"):
+        prepare(**unread)(nlp)
+    assert prepare(**unread, freeze_embeddings=False)(nlp) is nlp
 
 
 @pytest.mark.xfail(
