@@ -211,7 +211,7 @@ def test_transformer_profile():
         "@callbacks": "spacy_mner.prepare_transformer.v1",
         "url": "http",
         "mention": "@user",
-        "split_words": False,
+        "split_words": True,
         "freeze_embeddings": True,
         "cpu_bfloat16": False,
     }

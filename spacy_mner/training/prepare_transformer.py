@@ -12,7 +12,7 @@ from .shorten import shorten
 def create_prepare_transformer_v1(
     url: Optional[str] = "http",
     mention: Optional[str] = "@user",
-    split_words: bool = False,
+    split_words: bool = True,
     freeze_embeddings: bool = True,
     cpu_bfloat16: bool = False,
 ) -> Callable[[Language], Language]:

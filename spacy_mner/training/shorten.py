@@ -19,7 +19,7 @@ def shorten(
     tokenizer: Any,
     url: Optional[str] = "http",
     mention: Optional[str] = "@user",
-    split_words: bool = False,
+    split_words: bool = True,
 ) -> None:
     """Change what a tokenizer does to a text before it cuts it into sub-tokens.
 
