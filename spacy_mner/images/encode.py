@@ -125,6 +125,9 @@ def find_sources(
         raise ValueError(Errors.M032.format(source=source, problem="it does not exist"))
     if encoder.reads == "id":
         return _find_ids(path, encoder, summary)
+    if encoder.reads == "picture" and path.is_file() and path.suffix.lower() in SUFFIXES:
+        problem = f"it is a single picture. Its folder is '{path.parent}'"
+        raise ValueError(Errors.M032.format(source=source, problem=problem))
     found = "picture" if path.is_dir() else "caption"
     if encoder.reads != found:
         message = Errors.M038.format(

@@ -127,6 +127,22 @@ def test_missing_source(tmp_path):
     assert "[M032]" in output
 
 
+def test_a_single_picture_is_no_folder(folder, tmp_path):
+    picture = next(path for path in folder.rglob("*") if path.is_file())
+    code, output = run(picture, tmp_path / "store")
+    assert code == 1
+    assert "[M032]" in output
+    assert "it is a single picture" in output
+    code, output = run(folder, tmp_path / "store", "--report", tmp_path)
+    assert code == 2, "refused before anything is computed"
+
+
+def test_progress_says_the_rate(folder, tmp_path):
+    code, output = run(folder, tmp_path / "store")
+    assert code == 0
+    assert re.search(r"3/3 \[.*pictures/s\]", output)
+
+
 def test_help_says_what_it_does():
     code, output = run("--help")
     assert code == 0

@@ -28,11 +28,21 @@ def post_from_fields(record: Any, source: str) -> Post:
     if not isinstance(record, Mapping):
         raise RecordError("M046", source, problem=f"it is {_name(record)}")
     fields = _flatten_label_studio(dict(record))
+    id_ = _identifier(fields.pop("id", None), "id", source)
+    try:
+        return _make_post(fields, id_, source)
+    except RecordError as error:
+        # The record can be found again by it.
+        error.id = id_
+        raise
+
+
+def _make_post(fields: Dict[str, Any], id_: Optional[str], source: str) -> Post:
     text = _string(fields.pop("text", None), "text", source)
     tokens = _tokens(_pop(fields, TOKENS), source)
     post = Post(
         source=source,
-        id=_identifier(fields.pop("id", None), "id", source),
+        id=id_,
         tokens=tokens,
         text=text,
         image=_image(fields, source),

@@ -165,3 +165,9 @@ def test_json_array(tmp_path):
     path.write_text('[{"text": "one"}', encoding="utf8")
     with pytest.raises(ValueError, match=r"\[M051\]"):
         list(read_jsonl(path, errors.append))
+
+
+def test_a_refused_record_keeps_its_id():
+    with pytest.raises(RecordError, match="M047") as caught:
+        post_from_fields({"id": "p7", "text": 3}, "posts.jsonl:1")
+    assert caught.value.id == "p7"
