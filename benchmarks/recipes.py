@@ -1,6 +1,8 @@
 """Pipelines whose config holds the recipe that they are usually trained by."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from spacy.cli.init_config import init_config
 from spacy.language import Language
@@ -25,10 +27,15 @@ def make_recipe(name: str, config: Path) -> Config:
     return change(init_config(lang="en", pipeline=["ner"]), settings)
 
 
-def make_with_recipe(name: str, config: Path, vectors: str) -> Language:
+def make_with_recipe(
+    name: str, config: Path, vectors: str, settings: Mapping[str, Any] | None = None
+) -> Language:
     """A pipeline that is not initialized yet but has its word vectors. What is to be timed need not read
-    them."""
-    recipe = change(make_recipe(name, config), {"initialize.vectors": None})
+    them.
+
+    settings (Mapping[str, Any] | None): changes of the recipe: dotted path -> value.
+    """
+    recipe = change(make_recipe(name, config), {"initialize.vectors": None, **(settings or {})})
     nlp = load_model_from_config(recipe, auto_fill=True)
     nlp.vocab.vectors = load_model(vectors).vocab.vectors
     return nlp

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 import spacy
@@ -131,3 +132,27 @@ def test_same_weights_in_another_folder_are_the_same_run(data, encoder_dir, tmp_
     assert identify(trial, data)["fingerprint"] != identify(same, data)["fingerprint"]
     assert hash_transformer("some/name") == "some/name"
     assert hash_transformer(None) is None
+
+
+@pytest.mark.parametrize("benchmark", ["transformer_speed", "sub_tokens"])
+def test_benchmarks_run(benchmark, data, encoder_dir, capsys, monkeypatch):
+    monkeypatch.syspath_prepend(str(CONFIGS.parent / "benchmarks"))
+    main = import_module(benchmark).main
+    if benchmark == "sub_tokens":
+        main(data.train, str(encoder_dir))
+        assert capsys.readouterr().out.startswith("16 posts")
+        return
+    main(
+        data.train, data.test, data.vectors, str(encoder_dir), CONFIGS, updates=1, turns=1, posts=8
+    )
+    title, *rows = capsys.readouterr().out.splitlines()
+    assert title == "training"
+    assert [row.split(",")[0].split("  ")[1] for row in rows if row.startswith("  ")] == [
+        "standard profile",
+        "transformer",
+        "embeddings are frozen",
+        "bfloat16",
+        "standard profile",
+        "embeddings are frozen",
+    ]
+    assert all(float(row.split(" times")[0].split()[-1]) > 0 for row in rows if "times" in row)
