@@ -130,8 +130,10 @@ class ImageEncoderPipe(Pipe):
         for doc in waiting:
             results = [vectors[key] for key in map(_key, self._sources(doc))]
             found = [result for result in results if isinstance(result, np.ndarray)]
-            # Travels with the doc, where a warning would stay in another process.
-            doc._.image_errors = [str(r) for r in results if isinstance(r, ImageReadError)] or None
+            errors = [str(result) for result in results if isinstance(result, ImageReadError)]
+            # They travel with the doc, where a warning would stay in another process.
+            if errors or doc._.image_errors:
+                doc._.image_errors = errors or None
             if found:
                 whole = len(found) == 1 and not isinstance(doc._.image, (list, tuple))
                 # A copy: otherwise each post would keep the vectors of its whole batch alive.

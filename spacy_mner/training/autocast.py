@@ -1,6 +1,7 @@
 """bfloat16 on the CPU: Thinc's own `mixed_precision` is for CUDA alone."""
 
-from typing import Any, List
+import threading
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,17 +14,18 @@ def autocast_on_cpu(module: nn.Module) -> None:
     another `forward`: a copy of the module keeps them, and no copy calls the original. They are
     not saved.
     """
-    running: List[Any] = []
+    # As autocast itself: what another thread is doing is its own business.
+    local = threading.local()
 
     def enter(module: nn.Module, args: Any) -> None:
         on_cpu = next(module.parameters()).device.type == "cpu"
         context = torch.autocast("cpu", dtype=torch.bfloat16, enabled=on_cpu)
         context.__enter__()
-        running.append(context)
+        local.__dict__.setdefault("running", []).append(context)
 
     def leave(module: nn.Module, args: Any, output: Any) -> Any:
         # Also called where the module failed, with no output.
-        running.pop().__exit__(None, None, None)
+        local.running.pop().__exit__(None, None, None)
         return _to_single(output)
 
     module.register_forward_pre_hook(enter)
