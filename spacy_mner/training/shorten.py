@@ -15,12 +15,7 @@ JOINT = (
 )
 
 
-def shorten(
-    tokenizer: Any,
-    url: Optional[str] = "http",
-    mention: Optional[str] = "@user",
-    split_words: bool = True,
-) -> None:
+def shorten(tokenizer: Any, url: Optional[str], mention: Optional[str], split_words: bool) -> None:
     """Change what a tokenizer does to a text before it cuts it into sub-tokens.
 
     The cuts in words must come before the tokenizer's own normalization, which may lower the capitals.

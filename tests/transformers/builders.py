@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any, Dict, Optional
 
+import pytest
 from spacy.language import Language
 from thinc.api import fix_random_seed
 
-from ..pipeline.builders import WORDS, blank, make_examples, model_config
+from ..pipeline.builders import MODEL, WORDS, blank, make_examples, model_config
 
 WIDTH = 16
 # A window of 24 sub-tokens: two of them are [CLS] and [SEP].
@@ -91,3 +92,11 @@ def own_layer(folder: Path, *, window: int = 12, stride: int = 8) -> Dict[str, A
         "pooling": {"@layers": "reduce_mean.v1"},
         "grad_factor": 1.0,
     }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_layer_for_all(encoder_dir):
+    """For modules that import it: every small tagger gets a context from a layer of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MODEL, "tok2vec", own_layer(encoder_dir))
+        yield

@@ -1,21 +1,11 @@
 """The contract of the component with a transformer as the tagger's own layer: the same test functions."""
 
 import numpy as np
-import pytest
 
-from ..pipeline import builders
 from ..pipeline.builders import make_doc, make_nlp, picture
 from ..pipeline.test_mner import *  # noqa: F403
 from ..pipeline.test_mner import ambiguous, trained  # noqa: F401
-from .builders import own_layer
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _transformer(encoder_dir):
-    """Every small tagger gets a context."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(builders.MODEL, "tok2vec", own_layer(encoder_dir))
-        yield
+from .builders import own_layer_for_all  # noqa: F401
 
 
 def test_modality_weights_on_request():
