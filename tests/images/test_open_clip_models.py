@@ -10,6 +10,7 @@ from spacy_mner.images.open_clip_models import create_open_clip_encoder
 from spacy_mner.images.types import EncoderInfo
 
 from .cases import PICTURES, make_picture
+from .hub_server import run_python, serve
 from .random_weights import TINY_CLIP, clip_file
 
 Image = pytest.importorskip("PIL.Image")
@@ -91,6 +92,25 @@ def test_weights_are_found_in_the_caches(tmp_path, monkeypatch):
     if not old.recipe._entry().get("hf_hub"):
         with pytest.raises(ValueError, match=r"M100.*\.cache.clip"):
             _ = old.settings
+
+
+@pytest.mark.slow
+def test_download_if_allowed(tmp_path):
+    """From a server on this machine, which has only the second of the files that would do."""
+    hub = tmp_path / "hub"
+    hub.mkdir()
+    (hub / "open_clip_pytorch_model.bin").write_bytes(b"weights")
+    encoder = "create_open_clip_encoder('ViT-B-32', weights='laion2b_s34b_b79k', download=True)"
+    script = "from spacy_mner.images.open_clip_models import create_open_clip_encoder\n"
+    script += f"print({encoder}.settings['weights'])"
+    with serve(hub) as (address, asked):
+        printed = run_python("-c", script, address=address, cache=tmp_path / "cache")
+    assert printed.split()[-1] == hashlib.sha256(b"weights").hexdigest()[:8]
+    repo = "/laion/CLIP-ViT-B-32-laion2B-s34B-b79K/resolve/main/"
+    assert {path.removeprefix(repo) for path in asked} == {
+        "open_clip_model.safetensors",
+        "open_clip_pytorch_model.bin",
+    }
 
 
 def test_store_is_refused_after_a_change_of_weights(tmp_path):

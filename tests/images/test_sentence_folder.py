@@ -1,11 +1,8 @@
 """Folders of sentence encoders: found, told apart, and what they say about pooling."""
 
 import json
-import os
 import shutil
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +17,7 @@ from spacy_mner.images.types import EncoderInfo
 
 from ..transformers.builders import WIDTH
 from .cases import sentence_folder
-from .hub_server import serve
+from .hub_server import run_python, serve
 from .sentence_encoders import change_json, vectors_of, write_steps
 
 pytest.importorskip("transformers", reason="the extra `transformers` is not installed")
@@ -169,26 +166,10 @@ def test_download_if_allowed(folder, tmp_path, cache):
     (folder / "notes.txt").write_text("not needed")
     captions = tmp_path / "captions.json"
     captions.write_text(json.dumps({"1": "a dog"}))
-    offline = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-    environment = {key: value for key, value in os.environ.items() if key not in offline}
-    command = [
-        sys.executable,
-        "-m",
-        "spacy",
-        "mner",
-        "encode",
-        str(captions),
-        str(tmp_path / "store"),
-    ]
+    command = ["-m", "spacy", "mner", "encode", captions, tmp_path / "store"]
     command += ["--encoder", "sentences", "--set", "model=a/b", "--set", "download=true"]
     with serve(folder) as (address, asked):
-        environment.update(
-            HF_ENDPOINT=address, HF_HUB_CACHE=str(cache), NO_PROXY="127.0.0.1", no_proxy="127.0.0.1"
-        )
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=600, check=False
-        )
-    assert done.returncode == 0, done.stdout + done.stderr
+        run_python(*command, address=address, cache=cache)
     assert any(path.endswith("/model.safetensors") for path in asked), asked
     assert not any("pytorch_model.bin" in path or "notes" in path for path in asked), asked
     found = create_sentences_encoder("a/b")  # it is in the cache now

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from spacy_mner.images.store import FeatureStore
 from spacy_mner.images.timm_models import create_timm_encoder, hub_files
+from spacy_mner.images.types import EncoderInfo
 
 from .cases import PICTURES, make_picture
+from .hub_server import run_python, serve
 from .random_weights import timm_file, timm_network
 
 Image = pytest.importorskip("PIL.Image")
@@ -114,6 +117,28 @@ def test_weights_are_found_in_the_cache(tmp_path, monkeypatch):
     assert encoder.settings == expected.settings
     item = encoder.read(PICTURES[0])
     np.testing.assert_array_equal(encoder.encode([item]), expected.encode([item]))
+
+
+@pytest.mark.slow
+def test_download_if_allowed(tmp_path, monkeypatch):
+    """From a server on this machine, by the command that a user would give."""
+    constants = pytest.importorskip("huggingface_hub.constants")
+    hub, cache = tmp_path / "hub", tmp_path / "cache"
+    for folder in (hub, tmp_path / "pictures"):
+        folder.mkdir()
+    shutil.copy(timm_file("test_resnet"), hub / "model.safetensors")
+    Image.fromarray(PICTURES[0]).save(tmp_path / "pictures" / "a.png")
+    command = ["-m", "spacy", "mner", "encode", tmp_path / "pictures", tmp_path / "store"]
+    command += ["--encoder", "timm", "--set", "model=test_resnet", "--set", "download=true"]
+    with serve(hub) as (address, asked):
+        run_python(*command, address=address, cache=cache)
+    assert any("/timm/test_resnet.r160_in1k/resolve/" in path for path in asked), asked
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    found = create_timm_encoder("test_resnet")  # it is in the cache now
+    FeatureStore.open(tmp_path / "store").check(EncoderInfo.of(found))
+    assert (
+        found.settings == create_timm_encoder("test_resnet", path=timm_file("test_resnet")).settings
+    )
 
 
 def test_files_of_a_repository():
