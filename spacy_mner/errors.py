@@ -475,6 +475,10 @@ class Errors(metaclass=_WithCodes):
         "No component of the pipeline ({pipeline}) has an encoder in torch. Set cpu_bfloat16 = false in "
         "[initialize.after_init]."
     )
+    M173 = (
+        "drop_last_layers = {count} cannot be done: {problem}. Set drop_last_layers = 0 in "
+        "[initialize.after_init]."
+    )
 
 
 def check_choice(setting: str, value: str, options: Iterable[str]) -> None:

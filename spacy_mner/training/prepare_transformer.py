@@ -13,6 +13,7 @@ def create_prepare_transformer_v1(
     url: Optional[str] = "http",
     mention: Optional[str] = "@user",
     split_words: bool = True,
+    drop_last_layers: int = 0,
     freeze_embeddings: bool = True,
     cpu_bfloat16: bool = False,
 ) -> Callable[[Language], Language]:
@@ -34,6 +35,10 @@ def create_prepare_transformer_v1(
     url (str): what is read for an address (`https?://\\S+`). `null`: all of it, as it stands.
     mention (str): what is read for `@name`. `null`: the name as it stands.
     split_words (bool): read `JustinBieber` as `Justin Bieber`; hashtags, `McAnn` and `iPad` as they stand.
+    drop_last_layers (int): do without so many of the encoder's last layers. An encoder of sentences is
+        trained to put one meaning into all of its last vectors; what it knows of the single words is in
+        the layers below. Fewer layers are faster, too. The change is saved with the encoder. For encoders
+        of `transformers` alone.
     freeze_embeddings (bool): do not train the vectors of the sub-tokens. In a small encoder they are half of
         the weights, most of them of pieces that the training posts do not hold. For encoders of
         `transformers` alone.
@@ -41,7 +46,7 @@ def create_prepare_transformer_v1(
         the CPU. Faster on processors with instructions for it (AMX), slower on others. (On a GPU:
         `mixed_precision` of the transformer's own model.)
     RAISES (ValueError): M170 if no component of the pipeline has such a tokenizer, M171 if none has such
-        embeddings, M172 without any encoder in torch.
+        embeddings, M172 without any encoder in torch, M173 where layers cannot be left out.
     """
 
     def prepare(nlp: Language) -> Language:
@@ -54,6 +59,8 @@ def create_prepare_transformer_v1(
             for tokenizer in tokenizers:
                 shorten(tokenizer, url, mention, split_words)
         encoders = _encoders(nodes)
+        if drop_last_layers:
+            _drop_last_layers(encoders, drop_last_layers)
         if freeze_embeddings:
             trained = [encoder for encoder in encoders if hasattr(encoder, "get_input_embeddings")]
             if not trained:
@@ -71,6 +78,27 @@ def create_prepare_transformer_v1(
         return nlp
 
     return prepare
+
+
+def _drop_last_layers(encoders: List[Any], count: int) -> None:
+    """Shorten each encoder's list of layers, and say so in its config, with which it is saved."""
+    stacks = [(encoder, layers) for encoder in encoders if (layers := _layers(encoder)) is not None]
+    fewest = min((len(layers) for _, layers in stacks), default=0)
+    if not 0 < count < fewest:
+        problem = f"the encoder has {fewest}" if stacks else "no encoder has a list of layers"
+        raise ValueError(Errors.M173.format(count=count, problem=problem))
+    for encoder, layers in stacks:
+        del layers[-count:]
+        encoder.config.num_hidden_layers = len(layers)
+
+
+def _layers(encoder: Any) -> Any:
+    """The `nn.ModuleList` of an encoder's layers, whatever it is called; None where there is none."""
+    from torch import nn
+
+    total = getattr(getattr(encoder, "config", None), "num_hidden_layers", None)
+    lists = (module for module in encoder.modules() if isinstance(module, nn.ModuleList))
+    return next((layers for layers in lists if len(layers) == total), None)
 
 
 def _walk(pipe: Any) -> Iterator[Model]:

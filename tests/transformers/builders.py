@@ -21,7 +21,7 @@ LISTENER: Dict[str, Any] = {
 }
 
 
-def save_encoder(folder: Path) -> Path:
+def save_encoder(folder: Path, *, layers: int = 1) -> Path:
     """Write a BERT with random weights and a WordPiece tokenizer, as `from_pretrained` reads them."""
     import torch
     from transformers import BertConfig, BertModel, BertTokenizerFast
@@ -39,7 +39,7 @@ def save_encoder(folder: Path) -> Path:
     config = BertConfig(
         vocab_size=len(pieces),
         hidden_size=WIDTH,
-        num_hidden_layers=1,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         intermediate_size=32,
         max_position_embeddings=MAX_LENGTH,

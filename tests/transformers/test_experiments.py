@@ -134,13 +134,19 @@ def test_same_weights_in_another_folder_are_the_same_run(data, encoder_dir, tmp_
     assert hash_transformer(None) is None
 
 
-@pytest.mark.parametrize("benchmark", ["transformer_speed", "sub_tokens"])
+@pytest.mark.parametrize("benchmark", ["transformer_speed", "sub_tokens", "encoder_layers"])
 def test_benchmarks_run(benchmark, data, encoder_dir, capsys, monkeypatch):
     monkeypatch.syspath_prepend(str(CONFIGS.parent / "benchmarks"))
     main = import_module(benchmark).main
     if benchmark == "sub_tokens":
         main(data.train, str(encoder_dir))
         assert capsys.readouterr().out.startswith("16 posts")
+        return
+    if benchmark == "encoder_layers":
+        main(data.train, data.test, str(encoder_dir))
+        layers = capsys.readouterr().out.splitlines()
+        assert [row[:10].strip() for row in layers] == ["embeddings", "layer 1"]
+        assert all(0 <= float(row[10:]) <= 100 for row in layers)
         return
     main(
         data.train, data.test, data.vectors, str(encoder_dir), CONFIGS, updates=1, turns=1, posts=8

@@ -1,16 +1,20 @@
 """What is done to an encoder before it is fine-tuned."""
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
 import spacy
 from spacy.tokens import Doc
 
+from spacy_mner.training.prepare_transformer import _drop_last_layers
 from spacy_mner.training.prepare_transformer import create_prepare_transformer_v1 as prepare
 
 from ..pipeline.builders import blank, make_doc, make_examples, model_config, train
-from .builders import make_transformer_nlp, own_layer
+from .builders import make_transformer_nlp, own_layer, save_encoder
+
+torch = pytest.importorskip("torch")
 
 # Short enough for the tiny encoder's window of 24 sub-tokens.
 POST = "Ann @bo at http://t.co @ x"
@@ -152,6 +156,59 @@ def test_embeddings_are_frozen(encoder_dir, tmp_path, freeze):
     assert "encoder.layer.0.output.dense.weight" not in same
 
 
+def test_last_layers_are_left_out(tmp_path):
+    """The context is then what the layer below gives; saved and loaded, too."""
+    folder = save_encoder(tmp_path / "encoder", layers=3)
+    nlp = make_transformer_nlp(folder)
+    ids = torch.tensor([[2, 10, 12, 3]])
+    with torch.inference_mode():
+        expected = encoder_of(nlp).eval()(input_ids=ids, output_hidden_states=True).hidden_states[1]
+    prepare(drop_last_layers=2)(nlp)
+    nlp.to_disk(tmp_path / "nlp")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # spacy-transformers warns of weights that do not fit
+        loaded = spacy.load(tmp_path / "nlp")
+    for encoder in (encoder_of(nlp), encoder_of(loaded), copy.deepcopy(encoder_of(nlp))):
+        with torch.inference_mode():
+            found = encoder.eval()(input_ids=ids).last_hidden_state
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+    train(loaded, make_examples(loaded), steps=1)
+
+
+@pytest.mark.parametrize("count", [1, 2, -1])
+def test_one_layer_at_least_stays(encoder_dir, count):
+    nlp = make_transformer_nlp(encoder_dir)
+    with pytest.raises(ValueError, match=rf"\[M173\] drop_last_layers = {count} .*has 1\."):
+        prepare(drop_last_layers=count)(nlp)
+
+
+def test_layers_of_what(encoder_dir):
+    nlp = blank()
+    nlp.add_pipe("sentencizer")
+    nothing = {"url": None, "mention": None, "split_words": False, "freeze_embeddings": False}
+    with pytest.raises(ValueError, match=r"\[M173\].*no encoder has a list"):
+        prepare(**nothing, drop_last_layers=1)(nlp)
+
+
+@pytest.mark.parametrize(
+    "family", ["Bert", "Roberta", "DistilBert", "DebertaV2", "Electra", "MPNet", "ModernBert"]
+)
+def test_layers_of_other_encoders(family):
+    """Whatever their list of layers is called."""
+    transformers = pytest.importorskip("transformers")
+    small = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "vocab_size": 30}
+    config = getattr(transformers, f"{family}Config")(**small, pad_token_id=0)
+    encoder = getattr(transformers, f"{family}Model")(config).eval()
+    ids = torch.tensor([[2, 10, 12, 3]])
+    with torch.inference_mode():
+        expected = encoder(input_ids=ids, output_hidden_states=True).hidden_states[2]
+        _drop_last_layers([encoder], 1)
+        found = encoder(input_ids=ids, output_hidden_states=True).hidden_states
+    assert len(found) == 3
+    if family != "ModernBert":  # it normalizes what comes last
+        torch.testing.assert_close(found[2], expected)
+
+
 def test_bfloat16_on_the_cpu(encoder_dir):
     nlp = make_transformer_nlp(encoder_dir)
     doc = make_doc(nlp, POST)
@@ -176,7 +233,6 @@ def test_bfloat16_on_the_cpu(encoder_dir):
 
 def test_bfloat16_ends_with_the_encoder(encoder_dir):
     """Also where the encoder fails, and in a copy of it."""
-    torch = pytest.importorskip("torch")
     nlp = prepare(cpu_bfloat16=True)(make_transformer_nlp(encoder_dir))
     for encoder in (encoder_of(nlp), copy.deepcopy(encoder_of(nlp))):
         ids = torch.tensor([[2, 3]])
