@@ -212,6 +212,7 @@ def test_transformer_profile():
         "url": "http",
         "mention": "@user",
         "split_words": True,
+        "drop_last_layers": 1,
         "freeze_embeddings": True,
         "cpu_bfloat16": False,
     }

@@ -21,7 +21,7 @@ LISTENER: Dict[str, Any] = {
 }
 
 
-def save_encoder(folder: Path, *, layers: int = 1) -> Path:
+def save_encoder(folder: Path, *, layers: int = 2) -> Path:
     """Write a BERT with random weights and a WordPiece tokenizer, as `from_pretrained` reads them."""
     import torch
     from transformers import BertConfig, BertModel, BertTokenizerFast

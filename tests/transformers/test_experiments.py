@@ -145,7 +145,7 @@ def test_benchmarks_run(benchmark, data, encoder_dir, capsys, monkeypatch):
     if benchmark == "encoder_layers":
         main(data.train, data.test, str(encoder_dir))
         layers = capsys.readouterr().out.splitlines()
-        assert [row[:10].strip() for row in layers] == ["embeddings", "layer 1"]
+        assert [row[:10].strip() for row in layers] == ["embeddings", "layer 1", "layer 2"]
         assert all(0 <= float(row[10:]) <= 100 for row in layers)
         return
     main(
