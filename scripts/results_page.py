@@ -152,9 +152,13 @@ def make_comparisons(dataset: str, names: list[str]) -> Table:
     )
 
 
-def make_ways_table(dataset: str, names: list[str]) -> Table:
-    """Ways in for the picture. NAMES: the text, or "vocab25"."""
-    (kind,) = names
+def read_ways(
+    dataset: str, kind: str
+) -> tuple[dict[str, list[Result]], dict[str, list[Result]], list[int]]:
+    """Runs by way, those trained on the pictures of other posts, and the positions of short posts.
+
+    kind (str): the text, or "vocab25".
+    """
     share = kind.removeprefix("vocab")
     text, keep = ("plain", int(share) / 100) if share != kind else (kind, 1.0)
     runs, shuffled = (
@@ -165,10 +169,19 @@ def make_ways_table(dataset: str, names: list[str]) -> Table:
         for others in (False, True)
     )
     lengths = json.loads((RESULTS / dataset / "lengths.json").read_text("utf8"))
-    short = [i for i, length in enumerate(lengths) if length <= ways.SHORT]
-    return ways.ways_table(
-        runs, shuffled, short, title=f"Ways in for the picture, {dataset}, {kind}"
-    )
+    return runs, shuffled, [i for i, length in enumerate(lengths) if length <= ways.SHORT]
+
+
+def make_ways_table(dataset: str, names: list[str]) -> Table:
+    """Ways in for the picture. NAMES: see `read_ways`."""
+    title = f"Ways in for the picture, {dataset}, {names[0]}"
+    return ways.ways_table(*read_ways(dataset, names[0]), title=title)
+
+
+def make_short_table(dataset: str, names: list[str]) -> Table:
+    """The same, on short posts alone."""
+    title = f"Posts of at most {ways.SHORT} tokens, {dataset}, {names[0]}"
+    return ways.short_table(*read_ways(dataset, names[0]), title=title)
 
 
 KINDS: dict[str, Callable[[str, list[str]], Table]] = {
@@ -179,6 +192,7 @@ KINDS: dict[str, Callable[[str, list[str]], Table]] = {
     "weights": make_weights_table,
     "compare": make_comparisons,
     "ways": make_ways_table,
+    "short": make_short_table,
 }
 
 

@@ -13,7 +13,7 @@ from ..experiments.runs import Data, Trial
 from ..experiments.settings import change
 from ..experiments.texts import TEXTS, TITLES, read_lengths
 from ..experiments.vocab_sensitivity import check_share
-from ..experiments.ways import SHORT, TEXT, choose_ways, run_name, ways_table
+from ..experiments.ways import SHORT, TEXT, choose_ways, run_name, short_table, ways_table
 from ..pictures import Condition
 from ..visualization.plots import load_pyplot
 from ._experiment import (
@@ -158,10 +158,14 @@ def ways_in(
     weak = TITLES[text] if keep_vectors == 1 else f"{100 * keep_vectors:g} % of the word vectors"
     short = [i for i, length in enumerate(read_lengths(data.test)) if length <= SHORT]
     table = ways_table(runs, shuffled, short, title=f"Ways in for the picture; text: {weak}")
+    tables = {"ways-in": table}
+    if short:
+        tables["short-posts"] = short_table(
+            runs, shuffled, short, title=f"Posts of at most {SHORT} tokens; text: {weak}"
+        )
     folder = metrics_dir / run_name("ways-in", text=text, keep=keep_vectors)
-    files = write_outputs(
-        folder, "ways-in", table.title, tables={"ways-in": table}, command=command
-    )
-    print_table(msg, table)
+    files = write_outputs(folder, "ways-in", table.title, tables=tables, command=command)
+    for made in tables.values():
+        print_table(msg, made)
     print_files(msg, files)
     return runs

@@ -146,6 +146,73 @@ def ways_table(
     )
 
 
+def short_table(
+    runs: Mapping[str, Sequence[Result]],
+    shuffled: Mapping[str, Sequence[Result]],
+    short: Sequence[int],
+    *,
+    title: str,
+) -> Table:
+    """A line a way: F1 on the short posts alone, next to the text alone and to the pictures of other posts.
+
+    The last line pools all ways: so few posts tell little about any single one.
+
+    runs, shuffled, title: as for `ways_table`.
+    short (Sequence[int]): positions of the scored posts that are short.
+    """
+    own, others = (
+        {name: [_only(result, short) for result in results] for name, results in found.items()}
+        for found in (runs, shuffled)
+    )
+    text = own.pop(TEXT)
+    rows: List[Sequence[Cell]] = [[TITLES[TEXT], len(text), _fscore(text), *[None] * 5]]
+    pairs = {
+        name: (with_common_seeds(results, text), with_common_seeds(results, others.get(name, [])))
+        for name, results in own.items()
+    }
+    for name, (to_text, to_others) in pairs.items():
+        cells: List[Cell] = [TITLES.get(name, WAYS[name].title), len(own[name]), _fscore(own[name])]
+        cells += [*_difference(*to_text)]
+        cells += [_fscore(others[name]) if name in others else None, *_difference(*to_others)]
+        rows.append(cells)
+    pooled = [
+        tuple([result for pair in which for result in pair[side]] for side in (0, 1))
+        for which in zip(*pairs.values(), strict=True)
+    ]
+    if pooled:
+        a, b = (_difference(*pair) for pair in pooled)
+        rows.append(["All ways together", len(pooled[0][0]), None, *a, None, *b])
+    return Table(
+        title=title,
+        header=["Way in", "Runs", "F1", "− text", "95 %", "F1", "own − others", "95 %"],
+        groups=[("", 2), ("Own pictures", 3), ("Trained on the pictures of other posts", 3)],
+        rows=rows,
+        breaks=[1, len(rows) - 1],
+        note=(
+            f"{MICRO} Typed F1 of the {len(short)} scored posts of at most {SHORT} tokens. 95 %: paired "
+            "bootstrap over these posts, the runs pooled."
+        ),
+    )
+
+
+def _only(result: Result, posts: Sequence[int]) -> Result:
+    counts = [result["counts"][i] for i in posts]
+    return {**result, "counts": counts, "scores": {"ents_f": total_fscores(counts)[0]}}
+
+
+def _fscore(results: Sequence[Result]) -> Cell:
+    return _spread(results, "scores", "ents_f")
+
+
+def _difference(a: Sequence[Result], b: Sequence[Result]) -> List[Cell]:
+    """The mean difference of runs, pair by pair, and its interval."""
+    if not a:
+        return [None, None]
+    scores = ([result["scores"]["ents_f"] for result in results] for results in (a, b))
+    gains = spread(100 * (x - y) for x, y in zip(*scores, strict=True))
+    return [gains.value(2), _interval(a, b)]
+
+
 def _spread(results: Sequence[Result], *keys: str) -> Cell:
     found = spread_of(results, *keys)
     return found.value(2) if found else None

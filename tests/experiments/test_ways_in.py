@@ -8,7 +8,8 @@ import pytest
 
 from spacy_mner.cli.ways_in import ways_in
 from spacy_mner.experiments.texts import read_docs
-from spacy_mner.experiments.ways import SHORT, WAYS, choose_ways, run_name, ways_table
+from spacy_mner.experiments.ways import SHORT, WAYS, choose_ways, run_name, short_table, ways_table
+from spacy_mner.visualization.table import show
 
 from .conftest import CONFIGS
 
@@ -106,6 +107,29 @@ def test_a_difference_is_that_of_common_seeds():
     (line,) = [line for line in table.splitlines() if "the mean vector" in line]
     assert "| 10.00 | [10.00, 10.00] |" in line
     assert line.startswith("| Modality, the mean vector | 2 |")
+
+
+def test_short_posts_next_to_text_and_controls():
+    """Only the posts given count; the last line is the mean of all pairs of runs."""
+
+    def result(seed, *right):
+        counts = [[n, 10 - n, 10 - n, 0, 0, 0] for n in right]
+        return {"seed": seed, "counts": counts, "scores": {"ents_f": 0.0}}
+
+    runs = {
+        "recommended-text": [result(0, 5, 0, 5), result(1, 7, 0, 7)],
+        "recommended": [result(0, 6, 10, 6), result(1, 7, 10, 7)],
+        "modality": [result(1, 8, 10, 8), result(2, 9, 10, 9)],
+    }
+    shuffled = {"recommended": [result(0, 5, 10, 5), result(1, 5, 10, 5)]}
+    table = short_table(runs, shuffled, [0, 2], title="x")
+    lines = [[show(cell) for cell in row] for row in table.rows]
+    assert lines[0][1:] == ["2", "60.00 ± 14.14", *["–"] * 5]
+    assert lines[1][1:4] == ["2", "65.00 ± 7.07", "5.00 ± 7.07"]
+    assert lines[1][5:7] == ["50.00 ± 0.00", "15.00 ± 7.07"]
+    assert lines[2][1:] == ["2", "85.00 ± 7.07", "10.00", "[10.00, 10.00]", "–", "–", "–"]
+    assert lines[3][1:4] == ["3", "–", "6.67 ± 5.77"]
+    assert "2 scored posts" in table.note
 
 
 def test_an_unknown_text_is_refused(small, tmp_path):
