@@ -105,7 +105,9 @@ def _compare(a: np.ndarray, b: np.ndarray, n_samples: int, rng: np.random.Genera
 
 def _bootstrap(a: np.ndarray, b: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     """Differences (n,) on posts drawn with replacement, the same for both systems."""
-    times = rng.multinomial(len(a), np.full(len(a), 1 / len(a)), size=n).astype(np.float64)
+    # How often each post was drawn: counted, which is many times faster than `rng.multinomial`.
+    cells = rng.integers(len(a), size=(n, len(a))) + len(a) * np.arange(n)[:, None]
+    times = np.bincount(cells.ravel(), minlength=n * len(a)).reshape(n, -1).astype(np.float64)
     return fscores(times @ a) - fscores(times @ b)
 
 
