@@ -108,7 +108,7 @@ def ways_in(
     use_gpu: int = -1,
     silent: bool = True,
 ) -> Dict[str, List[Result]]:
-    """Train the ways in and write their table to `metrics_dir/ways-in`.
+    """Train the ways in and write their tables, of all posts and of short ones, to `metrics_dir/ways-in`.
 
     data (Data): training data, scored posts and word vectors.
     metrics_dir (Path): results of the runs go to `runs/` below it.
