@@ -28,6 +28,17 @@ def test_a_figure_that_no_run_has_is_replaced():
     assert results_page.fill(wrong) == table
 
 
+def test_all_but_the_counts_of_removals_is_kept():
+    removal = {"title": "without x", "scores": {"ents_f": 0.1}}
+    result = {
+        "counts": [[1, 0, 0, 1, 0, 0]],
+        "scores": {"ents_f": 1 / 3},
+        "ablation": {"x": removal},
+    }
+    whole = {**result, "ablation": {"x": {**removal, "counts": [[0] * 6]}}}
+    assert json.loads(results_page.without_ablated_counts(json.dumps(whole))) == result
+
+
 @pytest.mark.parametrize(
     "path", sorted(RESULTS.glob("*/runs/*/seed-*.json")), ids=lambda p: "-".join(p.parts[-4:])
 )
@@ -40,6 +51,9 @@ def test_a_stored_run_counts_the_posts_of_its_data_set(path):
     right, wrong, missed = (sum(post[k] for post in result["counts"]) for k in range(3))
     f1 = 2 * right / (2 * right + wrong + missed)
     assert result["scores"]["ents_f"] == pytest.approx(f1, abs=1e-6)
+    # Scores of what was taken away stay, their counts go: see `collect`.
+    assert set(result["ablation"])
+    assert not any("counts" in removal for removal in result["ablation"].values())
     # How it is made again, by anybody.
     assert result["command"].startswith("python -m spacy mner ")
     assert f"metrics/{dataset.name}" in result["command"]
