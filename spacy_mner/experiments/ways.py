@@ -5,9 +5,9 @@ from typing import Dict, List, Mapping, Optional, Sequence
 from ..errors import Errors
 from ..evaluation.counts import total_fscores
 from ..visualization.spread import spread, spread_of
-from ..visualization.table import Cell, Table, Value
+from ..visualization.table import Cell, Table
 from .comparison import compare_results, show_interval
-from .multi_seed import Result, gain_of, with_common_seeds
+from .multi_seed import Result, with_common_seeds
 from .rows import FUSION, IMAGE, MODEL, ROWS, Row
 from .tables import MICRO
 
@@ -109,15 +109,13 @@ def ways_table(
         cells.append(_spread(results, "scores", "ents_f"))
         blind = name == TEXT
         pair = with_common_seeds(results, text)
-        compared = bool(pair[0]) and not blind
-        cells.append(gain_of(*pair).value(2) if compared else None)
-        cells.append(_interval(*pair) if compared else None)
+        cells += [None, None] if blind else _difference(*pair)
         cells.append(
             None if blind else _spread(results, "ablation", "shuffled", "scores", "ents_f")
         )
         cells.append(None if blind else _spread(results, "ablation", "off", "scores", "ents_f"))
         cells.append(_spread(shuffled[name], "scores", "ents_f") if name in shuffled else None)
-        cells.append(_short(results, short) if short else None)
+        cells.append(_fscore([_only(result, short) for result in results]) if short else None)
         cells.append(int(results[0]["parameters"]))
         rows.append(cells)
     return Table(
@@ -172,7 +170,7 @@ def short_table(
     }
     for name, (to_text, to_others) in pairs.items():
         cells: List[Cell] = [TITLES.get(name, WAYS[name].title), len(own[name]), _fscore(own[name])]
-        cells += [*_difference(*to_text)]
+        cells += _difference(*to_text)
         cells += [_fscore(others[name]) if name in others else None, *_difference(*to_others)]
         rows.append(cells)
     pooled = [
@@ -220,12 +218,6 @@ def _spread(results: Sequence[Result], *keys: str) -> Cell:
 
 def _interval(results: Sequence[Result], text: Sequence[Result]) -> str:
     return show_interval(compare_results(results, text, n_samples=2000)["typed"])
-
-
-def _short(results: Sequence[Result], short: Sequence[int]) -> Value:
-    return spread(
-        100 * total_fscores([result["counts"][i] for i in short])[0] for result in results
-    ).value(2)
 
 
 def choose_ways(names: str) -> List[Row]:
