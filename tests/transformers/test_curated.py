@@ -1,5 +1,7 @@
 """The same encoder by way of spacy-curated-transformers, whose releases below 1.0 go with this Thinc."""
 
+import json
+
 import numpy as np
 import pytest
 import spacy
@@ -24,15 +26,16 @@ def nlp(encoder_dir):
     pytest.importorskip(
         "spacy_curated_transformers", reason="spacy-curated-transformers is not installed"
     )
-    vocab_size = len((encoder_dir / "vocab.txt").read_text("utf8").splitlines())
+    # Its loader takes the weights alone, so the architecture has to be the one that they are of.
+    hf_config = json.loads((encoder_dir / "config.json").read_text("utf8"))
     model = {
         "@architectures": "spacy-curated-transformers.BertTransformer.v1",
-        "vocab_size": vocab_size,
-        "hidden_width": WIDTH,
-        "intermediate_width": 32,
-        "num_attention_heads": 2,
-        "num_hidden_layers": 1,
-        "max_position_embeddings": MAX_LENGTH,
+        "vocab_size": hf_config["vocab_size"],
+        "hidden_width": hf_config["hidden_size"],
+        "intermediate_width": hf_config["intermediate_size"],
+        "num_attention_heads": hf_config["num_attention_heads"],
+        "num_hidden_layers": hf_config["num_hidden_layers"],
+        "max_position_embeddings": hf_config["max_position_embeddings"],
         "model_max_length": MAX_LENGTH,
         "piece_encoder": {"@architectures": "spacy-curated-transformers.BertWordpieceEncoder.v1"},
         "with_spans": {
