@@ -180,7 +180,7 @@ def read_ways(
         for others in (False, True)
     )
     lengths = json.loads((RESULTS / dataset / "lengths.json").read_text("utf8"))
-    return runs, shuffled, [i for i, length in enumerate(lengths) if length <= ways.SHORT]
+    return runs, shuffled, ways.short_posts(lengths)
 
 
 def make_ways_table(dataset: str, names: list[str]) -> Table:

@@ -13,7 +13,15 @@ from ..experiments.runs import Data, Trial
 from ..experiments.settings import change
 from ..experiments.texts import TEXTS, TITLES, read_lengths
 from ..experiments.vocab_sensitivity import check_share
-from ..experiments.ways import SHORT, TEXT, choose_ways, run_name, short_table, ways_table
+from ..experiments.ways import (
+    SHORT,
+    TEXT,
+    choose_ways,
+    run_name,
+    short_posts,
+    short_table,
+    ways_table,
+)
 from ..pictures import Condition
 from ..visualization.plots import load_pyplot
 from ._experiment import (
@@ -156,7 +164,7 @@ def ways_in(
             )
             report_progress(msg, name, results[row.name])
     weak = TITLES[text] if keep_vectors == 1 else f"{100 * keep_vectors:g} % of the word vectors"
-    short = [i for i, length in enumerate(read_lengths(data.test)) if length <= SHORT]
+    short = short_posts(read_lengths(data.test))
     table = ways_table(runs, shuffled, short, title=f"Ways in for the picture; text: {weak}")
     tables = {"ways-in": table}
     if short:

@@ -87,6 +87,14 @@ def run_name(way: str, *, shuffled: bool = False, text: str = "plain", keep: flo
     return "-".join(part for part in parts if part)
 
 
+def short_posts(lengths: Sequence[int]) -> List[int]:
+    """The positions of the posts of at most `SHORT` tokens.
+
+    lengths (Sequence[int]): tokens of each scored post: see `read_lengths`.
+    """
+    return [position for position, length in enumerate(lengths) if length <= SHORT]
+
+
 def ways_table(
     runs: Mapping[str, Sequence[Result]],
     shuffled: Mapping[str, Sequence[Result]],

@@ -78,10 +78,12 @@ def test_survives_saving(nlp, tmp_path):
 
 
 def test_prepared_as_far_as_it_can_be(nlp):
-    """Its tokenizers are none of Hugging Face's; the error says what to turn off, and then it works."""
+    """Nothing of it is Hugging Face's; the error says what to turn off, and then it works."""
     with pytest.raises(ValueError, match=r"\[M170\].*url = null.*split_words = false"):
         prepare()(nlp)
     unread = {"url": None, "mention": None, "split_words": False}
+    with pytest.raises(ValueError, match=r"\[M173\].*drop_last_layers = 0"):
+        prepare(**unread, drop_last_layers=1)(nlp)
     with pytest.raises(ValueError, match=r"\[M171\].*freeze_embeddings = false"):
         prepare(**unread)(nlp)
     assert prepare(**unread, freeze_embeddings=False)(nlp) is nlp

@@ -134,23 +134,28 @@ def test_same_weights_in_another_folder_are_the_same_run(data, encoder_dir, tmp_
     assert hash_transformer(None) is None
 
 
-@pytest.mark.parametrize("benchmark", ["transformer_speed", "sub_tokens", "encoder_layers"])
-def test_benchmarks_run(benchmark, data, encoder_dir, capsys, monkeypatch):
+@pytest.fixture
+def benchmark(request, monkeypatch):
+    """`main` of the file in `benchmarks` that the test is named after."""
     monkeypatch.syspath_prepend(str(CONFIGS.parent / "benchmarks"))
-    main = import_module(benchmark).main
-    if benchmark == "sub_tokens":
-        main(data.train, str(encoder_dir))
-        assert capsys.readouterr().out.startswith("16 posts")
-        return
-    if benchmark == "encoder_layers":
-        main(data.train, data.test, str(encoder_dir))
-        layers = capsys.readouterr().out.splitlines()
-        assert [row[:10].strip() for row in layers] == ["embeddings", "layer 1", "layer 2"]
-        assert all(0 <= float(row[10:]) <= 100 for row in layers)
-        return
-    main(
-        data.train, data.test, data.vectors, str(encoder_dir), CONFIGS, updates=1, turns=1, posts=8
-    )
+    return import_module(request.function.__name__.removeprefix("test_benchmark_")).main
+
+
+def test_benchmark_sub_tokens(benchmark, data, encoder_dir, capsys):
+    benchmark(data.train, str(encoder_dir))
+    assert capsys.readouterr().out.startswith("16 posts")
+
+
+def test_benchmark_encoder_layers(benchmark, data, encoder_dir, capsys):
+    benchmark(data.train, data.test, str(encoder_dir))
+    layers = capsys.readouterr().out.splitlines()
+    assert [row[:10].strip() for row in layers] == ["embeddings", "layer 1", "layer 2"]
+    assert all(0 <= float(row[10:]) <= 100 for row in layers)
+
+
+def test_benchmark_transformer_speed(benchmark, data, encoder_dir, capsys):
+    folder = str(encoder_dir)
+    benchmark(data.train, data.test, data.vectors, folder, CONFIGS, updates=1, turns=1, posts=8)
     title, *rows = capsys.readouterr().out.splitlines()
     assert title == "training"
     assert [row.split(",")[0].split("  ")[1] for row in rows if row.startswith("  ")] == [
