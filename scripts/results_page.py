@@ -1,11 +1,13 @@
-"""The figures of docs/results.md and docs/transformer.md: from finished runs into the repository, and
-from there into the pages.
+"""The figures of docs/results.md, docs/transformer.md and README.md: from finished runs into the
+repository, and from there into the pages.
 
     python scripts/results_page.py collect twitter2017   # metrics/ -> docs/results/ (counts, no text)
-    python scripts/results_page.py write                 # docs/results/ -> the tables of the pages
+    python scripts/results_page.py write                 # docs/results/ -> the figures of the pages
     python scripts/results_page.py write --check         # fails if a page says something else
 
-A table of a page stands between `<!-- table KIND DATASET NAMES -->` and `<!-- end -->`.
+A table of a page stands between `<!-- table KIND DATASET NAMES -->` and `<!-- end -->`, a figure in a
+sentence between `<!-- f1 DATASET ROW -->` (or `<!-- f1 DATASET ROW REMOVAL -->`, or
+`<!-- diff DATASET A:B -->`) and `<!-- -->`.
 """
 
 import csv
@@ -13,6 +15,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -22,18 +25,20 @@ from wasabi import msg
 
 from spacy_mner.experiments import ways
 from spacy_mner.experiments.comparison import compare_results, show_interval, show_probability
-from spacy_mner.experiments.multi_seed import Result, gain_of, with_common_seeds
+from spacy_mner.experiments.multi_seed import Result, gains_of, with_common_seeds
 from spacy_mner.experiments.runs import check_seeds, read_result
 from spacy_mner.experiments.tables import ablation_table, paper_table1, table1
 from spacy_mner.experiments.texts import read_lengths
 from spacy_mner.experiments.vocab_sensitivity import PAIR, SHARES, run_name, vocab_table
 from spacy_mner.output import write_json
+from spacy_mner.visualization.spread import spread, spread_of
 from spacy_mner.visualization.table import Cell, Table, Value
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs/results"
-PAGES = (ROOT / "docs/results.md", ROOT / "docs/transformer.md")
+PAGES = (ROOT / "docs/results.md", ROOT / "docs/transformer.md", ROOT / "README.md")
 BLOCK = re.compile(r"(<!-- table (?P<spec>[^\n]*?) -->\n).*?(?=<!-- end -->)", re.DOTALL)
+INLINE = re.compile(r"(<!-- (?P<spec>(?:f1|diff) [^\n]*?) -->)[^\n]*?(?=<!-- -->)")
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 
@@ -78,8 +83,25 @@ def write(
 
 
 def fill(page: str) -> str:
-    """The page with every table made anew."""
-    return BLOCK.sub(lambda match: match[1] + "\n" + make_table(match["spec"]) + "\n", page)
+    """The page with every table, and every figure that stands in a sentence, made anew."""
+    page = BLOCK.sub(lambda match: match[1] + "\n" + make_table(match["spec"]) + "\n", page)
+    return INLINE.sub(lambda match: match[1] + make_figure(match["spec"]), page)
+
+
+def make_figure(spec: str) -> str:
+    """A figure in a sentence.
+
+    spec (str): "f1 DATASET ROW", typed F1 over the seeds; "f1 DATASET ROW REMOVAL", when something is taken
+        away at test; or "diff DATASET A:B", the difference and its interval.
+    """
+    kind, dataset, *names = spec.split()
+    if kind == "diff":
+        gains, interval, _ = compare_rows(dataset, names[0])
+        return f"{spread(gains).value(2).show()} {interval}"
+    keys = ("ablation", names[1], "scores", "ents_f") if names[1:] else ("scores", "ents_f")
+    found = spread_of(read_runs(dataset, names[0]), *keys)
+    assert found is not None
+    return found.value(2).show()
 
 
 def make_table(spec: str) -> str:
@@ -141,19 +163,24 @@ def make_weights_table(dataset: str, names: list[str]) -> Table:
     )
 
 
+@cache
+def compare_rows(dataset: str, pair: str) -> tuple[Sequence[float], str, str]:
+    """Two rows A:B: the difference of typed F1 of each seed, its interval, and its probability."""
+    a, b = with_common_seeds(*(read_runs(dataset, name) for name in pair.split(":")))
+    found = compare_results(a, b)["typed"]
+    return gains_of(a, b), show_interval(found), show_probability(found.p_randomisation, digits=3)
+
+
 def make_comparisons(dataset: str, names: list[str]) -> Table:
     """Pairs A:B: the difference of typed F1, seed by seed and pooled."""
     rows: list[Sequence[Cell]] = []
-    for a, b in (pair.split(":") for pair in names):
-        runs = [read_runs(dataset, name) for name in (a, b)]
-        runs = list(with_common_seeds(*runs))
-        found = compare_results(*runs)["typed"]
-        gain = gain_of(*runs)
-        p = show_probability(found.p_randomisation, digits=3)
-        rows.append([a, b, gain.n, gain.value(2), show_interval(found), p])
+    for pair in names:
+        gains, interval, p = compare_rows(dataset, pair)
+        ahead = f"{sum(gain > 0 for gain in gains)} of {len(gains)} seeds"
+        rows.append([*pair.split(":"), spread(gains).value(2), ahead, interval, p])
     return Table(
         title=f"Differences of typed F1, {dataset}",
-        header=["A", "B", "Seeds", "A − B", "95 % interval", "p"],
+        header=["A", "B", "A − B", "A is ahead in", "95 % interval", "p"],
         rows=rows,
         note=(
             "A − B: mean ± standard deviation over the seeds. Interval: paired bootstrap over posts; p: "

@@ -17,8 +17,13 @@ def gain_of(results: Sequence[Result], others: Sequence[Result]) -> Spread:
     results (Sequence[Result]): at least one.
     others (Sequence[Result]): with a run of each of these seeds.
     """
+    return spread(gains_of(results, others))
+
+
+def gains_of(results: Sequence[Result], others: Sequence[Result]) -> List[float]:
+    """What `gain_of` is the mean of: one difference a seed, in the order of the results."""
     by_seed = {result["seed"]: result["scores"]["ents_f"] or 0 for result in others}
-    return spread(100 * ((r["scores"]["ents_f"] or 0) - by_seed[r["seed"]]) for r in results)
+    return [100 * ((r["scores"]["ents_f"] or 0) - by_seed[r["seed"]]) for r in results]
 
 
 def with_common_seeds(
