@@ -10,9 +10,8 @@ from wasabi import Printer
 
 from ..errors import Errors
 from ..experiments.ablation import ablate as ablate_pipeline
-from ..experiments.comparison import find_runs
+from ..experiments.comparison import read_runs
 from ..experiments.outputs import write_outputs
-from ..experiments.runs import check_seeds, read_scored
 from ..experiments.tables import ablation_table
 from ..extensions import set_extensions
 from ..visualization.plots import load_pyplot
@@ -74,11 +73,11 @@ def ablate(
     load_pyplot()
     msg = Printer(no_print=silent, pretty=not silent)
     set_extensions()
-    paths = find_runs(model)
-    runs = [read_scored(path, data_path) for path in paths if path.is_file()]
-    check_seeds(runs, model)
-    results = [run["ablation"] for run in runs]
-    for path in filter(Path.is_dir, paths):
+    results = []
+    for path, run in read_runs(model, data_path).items():
+        if run is not None:
+            results.append(run["ablation"])
+            continue
         nlp = spacy.load(path)
         examples = list(Corpus(data_path)(nlp))
         if not examples:

@@ -1,7 +1,7 @@
 """Systems to compare: pipelines and results of runs, one a seed, scored on the same posts."""
 
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import spacy
 from spacy.training import Corpus
@@ -14,7 +14,7 @@ from ..pictures import Condition
 from ..visualization.spread import spread
 from ..visualization.table import Cell, Table, Value
 from .multi_seed import Result
-from .runs import check_seeds, read_scored
+from .runs import check_seeds, read_origin, read_scored
 from .significance import Difference, compare_counts
 
 CHOSEN = ("model-last", "model-best")
@@ -45,6 +45,21 @@ def find_runs(path: Path) -> List[Path]:
     return pipelines
 
 
+def read_runs(path: Path, data: Path) -> Dict[Path, Optional[Result]]:
+    """The pipelines or results of one system, with the results that are there already.
+
+    path (Path): see `find_runs`.
+    data (Path): the scored posts.
+    RETURNS (Dict[Path, Optional[Result]]): by path; None for a pipeline, which is to be scored.
+    RAISES (ValueError): M120 if a result is from other posts, M123 if there is nothing, M146 if the folder
+        holds several systems.
+    """
+    runs = {run: read_scored(run, data) if run.is_file() else None for run in find_runs(path)}
+    origins = [result or read_origin(run) for run, result in runs.items()]
+    check_seeds([origin for origin in origins if origin is not None], path)
+    return runs
+
+
 def load_counts(
     path: Path, data: Path, *, images: Condition = "on", progress: bool = False
 ) -> List[List[PostCounts]]:
@@ -57,18 +72,10 @@ def load_counts(
     RETURNS (List[List[PostCounts]]): one list a run.
     RAISES (ValueError): M120 if a result is from other posts, M146 if the folder holds several systems.
     """
-    paths = find_runs(path)
-    counts = []
-    results = []
-    for run in paths:
-        if run.is_dir():
-            counts.append(_score(run, data, images, progress))
-            continue
-        result = read_scored(run, data)
-        results.append(result)
-        counts.append(_post_counts(result))
-    check_seeds(results, path)
-    return counts
+    return [
+        _score(run, data, images, progress) if result is None else _post_counts(result)
+        for run, result in read_runs(path, data).items()
+    ]
 
 
 def compare_results(

@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import socket
 import sys
 import warnings
 from contextlib import contextmanager
@@ -151,11 +152,10 @@ def identify(trial: Trial, data: Data) -> Dict[str, Any]:
     """What a run depends on, and the hash of it. Paths and devices are not among it."""
     steps = trial.steps or find_steps(trial.config)
     config = trial.config
-    if config.get("paths", {}).get("transformer"):
+    transformer = config.interpolate().get("paths", {}).get("transformer")
+    if transformer:
         # The same weights in another folder give the same figures.
-        config = change(
-            config, {"paths.transformer": hash_transformer(config["paths"]["transformer"])}
-        )
+        config = change(config, {"paths.transformer": hash_transformer(transformer)})
     values = {
         "row": trial.name,
         "seed": trial.seed,
@@ -174,7 +174,7 @@ def identify(trial: Trial, data: Data) -> Dict[str, Any]:
         values["text"] = trial.text
     if trial.code is not None:
         values["code_sha"] = hash_file(trial.code)
-    paths = hash_paths(trial.config)
+    paths = hash_paths(trial.config.interpolate())
     if paths:
         values["paths_sha"] = paths
     # The name is no cause: the same run under another one gives the same figures.
@@ -208,10 +208,16 @@ def read_scored(path: Path, data: Path) -> Dict[str, Any]:
     return result
 
 
+def read_origin(model: Path) -> Optional[Dict[str, Any]]:
+    """What the run depended on that a kept pipeline is from: see `identify`. None for any other pipeline."""
+    path = model / _RUN
+    return srsly.read_json(path) if path.is_file() else None
+
+
 def check_seeds(results: Sequence[Dict[str, Any]], path: Path) -> None:
     """Check that results are from runs that differ in their seed alone.
 
-    results (Sequence[Dict[str, Any]]): see `run_trial`.
+    results (Sequence[Dict[str, Any]]): see `run_trial`, or what `read_origin` says of kept pipelines.
     path (Path): where they are.
     RAISES (ValueError): M146 if they are not.
     """
@@ -282,15 +288,15 @@ def _is_kept(model_dir: Optional[Path], wanted: str) -> bool:
     """Whether the pipeline of this very run is where it should be kept; also if it need not be."""
     if model_dir is None:
         return True
-    path = model_dir / _RUN
-    return path.is_file() and srsly.read_json(path).get("fingerprint") == wanted
+    return (read_origin(model_dir) or {}).get("fingerprint") == wanted
 
 
 @contextmanager
 def _workplace(output: Path) -> Iterator[Path]:
     """A folder beside the result that this process works in."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".{output.stem}.work-"
+    # On a shared file system, only the host that a process runs on knows whether it does.
+    prefix = f".{output.stem}.work-{socket.gethostname()}-"
     for left in output.parent.glob(f"{prefix}*"):
         if not _is_alive(left.name[len(prefix) :]):
             shutil.rmtree(left, ignore_errors=True)

@@ -8,6 +8,9 @@ from thinc.api import Model
 from ..errors import Errors
 from .shorten import shorten
 
+# In the config of an encoder, with which it is saved: how many of its last layers it has lost already.
+_DROPPED = "mner_dropped_layers"
+
 
 def create_prepare_transformer_v1(
     url: Optional[str] = "http",
@@ -37,8 +40,8 @@ def create_prepare_transformer_v1(
     split_words (bool): read `JustinBieber` as `Justin Bieber`; hashtags, `McAnn` and `iPad` as they stand.
     drop_last_layers (int): do without so many of the encoder's last layers. An encoder of sentences is
         trained to put one meaning into all of its last vectors; what it knows of the single words is in
-        the layers below. Fewer layers are faster, too. The change is saved with the encoder. For encoders
-        of `transformers` alone.
+        the layers below. Fewer layers are faster, too. The change is saved with the encoder, so that one
+        that is sourced from a trained pipeline loses no layer twice. For encoders of `transformers` alone.
     freeze_embeddings (bool): do not train the vectors of the sub-tokens. In a small encoder they are half of
         the weights, most of them of pieces that the training posts do not hold. For encoders of
         `transformers` alone.
@@ -83,13 +86,18 @@ def create_prepare_transformer_v1(
 def _drop_last_layers(encoders: List[Any], count: int) -> None:
     """Shorten each encoder's list of layers, and say so in its config, with which it is saved."""
     stacks = [(encoder, layers) for encoder in encoders if (layers := _layers(encoder)) is not None]
-    fewest = min((len(layers) for _, layers in stacks), default=0)
+    fewest = min((len(layers) + _dropped(encoder) for encoder, layers in stacks), default=0)
     if not 0 < count < fewest:
         problem = f"the encoder has {fewest}" if stacks else "no encoder has a list of layers"
         raise ValueError(Errors.M173.format(count=count, problem=problem))
     for encoder, layers in stacks:
-        del layers[-count:]
+        del layers[len(layers) + _dropped(encoder) - count :]
         encoder.config.num_hidden_layers = len(layers)
+        setattr(encoder.config, _DROPPED, max(count, _dropped(encoder)))
+
+
+def _dropped(encoder: Any) -> int:
+    return int(getattr(encoder.config, _DROPPED, 0))
 
 
 def _layers(encoder: Any) -> Any:

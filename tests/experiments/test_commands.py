@@ -78,6 +78,11 @@ def test_compare_refuses_other_posts(trained, small, tmp_path):
     assert "they differ in row, images" in output
     code, output = run("ablate", trained.folder / "runs", trained.test, tmp_path / "out")
     assert (code, "[M146]" in output) == (1, True)
+    kept = trained.seeing.parents[1]
+    code, output = run("compare", kept, runs[0], trained.test, tmp_path)
+    assert (code, "[M146]" in output) == (1, True)
+    code, output = run("ablate", kept, trained.test, tmp_path / "out")
+    assert (code, "[M146]" in output) == (1, True)
     (tmp_path / "empty").mkdir()
     code, output = run("compare", tmp_path / "empty", runs[0], trained.test, tmp_path)
     assert code == 1

@@ -109,6 +109,13 @@ def test_a_run_depends_on_what_its_config_points_at(trial, small, tmp_path):
         path.write_bytes(b"22")
         seen.add(identify(pointing, small)["fingerprint"])
     assert len(seen) == 4
+    # However it is written.
+    config = change(trial.config, {"system.weights": str(weights)})
+    config = change(config, {"paths.init_tok2vec": "${system.weights}"})
+    interpolated = replace(pointing, config=config)
+    before = identify(interpolated, small)
+    weights.write_bytes(b"333")
+    assert identify(interpolated, small)["paths_sha"] != before["paths_sha"]
 
 
 def test_a_config_that_says_where_data_are_is_given_others(trial, small, tmp_path):

@@ -175,6 +175,18 @@ def test_last_layers_are_left_out(tmp_path):
     train(loaded, make_examples(loaded), steps=1)
 
 
+def test_no_layer_is_left_out_twice(tmp_path):
+    """Who trains a trained pipeline once more sources its encoder, with the same config."""
+    nlp = make_transformer_nlp(save_encoder(tmp_path / "encoder", layers=4))
+    layers = []
+    for count in (1, 1, 2, 1):
+        prepare(drop_last_layers=count)(nlp)
+        nlp.to_disk(tmp_path / "nlp")
+        nlp = spacy.load(tmp_path / "nlp")
+        layers.append(len(encoder_of(nlp).encoder.layer))
+    assert layers == [3, 3, 2, 2]
+
+
 @pytest.mark.parametrize("count", [2, 3, -1])
 def test_one_layer_at_least_stays(encoder_dir, count):
     nlp = make_transformer_nlp(encoder_dir)
