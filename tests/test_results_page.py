@@ -1,6 +1,8 @@
-"""docs/results.md and docs/transformer.md show what the stored runs say."""
+"""docs/results.md, docs/transformer.md and README.md show what the stored runs say."""
 
 import json
+import re
+import statistics
 import sys
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import results_page  # noqa: E402
 @pytest.mark.parametrize("path", results_page.PAGES, ids=lambda path: path.stem)
 def test_the_page_is_that_of_the_stored_runs(path):
     page = path.read_text("utf8")
-    assert len(results_page.BLOCK.findall(page)) >= 3
+    assert len(results_page.BLOCK.findall(page)) + len(results_page.INLINE.findall(page)) >= 3
     assert results_page.fill(page) == page
 
 
@@ -26,6 +28,35 @@ def test_a_figure_that_no_run_has_is_replaced():
     digit = next(i for i, char in enumerate(table) if char.isdigit() and i > len(block[1]))
     wrong = table[:digit] + "x" + table[digit + 1 :]
     assert results_page.fill(wrong) == table
+
+
+def test_figures_in_sentences():
+    """Mean and deviation over the seeds; of a difference, the interval as well."""
+    page = results_page.fill(
+        "It has <!-- f1 twitter2017 twc -->1<!-- -->, <!-- f1 twitter2017 recommended off --><!-- --> and "
+        "<!-- diff twitter2017 twc:recommended-text -->x<!-- -->."
+    )
+    texts = re.findall(r"-->([^<]+)<!-- -->", page)
+    runs = {
+        row: [
+            json.loads(path.read_text("utf8"))
+            for path in sorted((RESULTS / f"twitter2017/runs/{row}").glob("*.json"))
+        ]
+        for row in ("twc", "recommended", "recommended-text")
+    }
+    expected = [
+        [run["scores"]["ents_f"] for run in runs["twc"]],
+        [run["ablation"]["off"]["scores"]["ents_f"] for run in runs["recommended"]],
+        [
+            a["scores"]["ents_f"] - b["scores"]["ents_f"]
+            for a, b in zip(runs["twc"], runs["recommended-text"], strict=True)
+        ],
+    ]
+    for text, scores in zip(texts, expected, strict=True):
+        mean, deviation = 100 * statistics.mean(scores), 100 * statistics.stdev(scores)
+        assert text.startswith(f"{mean:.2f} ± {deviation:.2f}")
+    low, high = map(float, re.findall(r"[\d.]+", texts[2].split("[")[1]))
+    assert low < 100 * statistics.mean(expected[2]) < high
 
 
 def test_all_but_the_counts_of_removals_is_kept():
