@@ -133,7 +133,8 @@ def make_attach(
     """
 
     def attach(doc: Doc, post: Post) -> None:
-        if store is not None and attach_features(doc, post, store, summary.report):
+        last = images is None
+        if store is not None and attach_features(doc, post, store, summary.report, last=last):
             return
         if images is not None:
             attach_files(doc, post, images, summary.report)

@@ -8,9 +8,10 @@ from typer.testing import CliRunner
 
 import spacy_mner.cli  # noqa: F401 (attaches the commands)
 from spacy_mner.batch import labelling
-from spacy_mner.batch.labelling import label_posts
+from spacy_mner.batch.labelling import label_posts, make_attach
 from spacy_mner.batch.summary import Summary
 from spacy_mner.cli.predict import predict
+from spacy_mner.images.store import FeatureStore
 from spacy_mner.training.converters import Post, read_posts
 
 POSTS = [
@@ -170,6 +171,20 @@ def test_pictures_from_a_folder(trained, tmp_path):
     summary = predict(tmp_path / "model", source, tmp_path / "out.jsonl", images=folder)
     assert [row["image_used"] for row in read(tmp_path / "out.jsonl")] == [True, True, False, False]
     assert summary.report.lost_pictures.count == 1
+
+
+def test_a_picture_is_lost_if_neither_store_nor_folder_has_it(trained, tmp_path):
+    (tmp_path / "file.png").write_bytes(b"x")
+    images = ["person", "file.png", "nowhere.jpg", ["person", "gone.jpg"]]
+    posts = [Post("x:1", text="a", image=image) for image in images]
+    summary = Summary()
+    attach = make_attach(FeatureStore.open(trained.store), tmp_path, summary)
+    docs = [spacy.blank("en")("a") for _ in posts]
+    for doc, post in zip(docs, posts, strict=True):
+        attach(doc, post)
+    assert [doc._.image_vec is not None for doc in docs] == [True, False, False, True]
+    assert docs[1]._.image == str(tmp_path / "file.png")
+    assert summary.report.lost_pictures.named == ["x:1: nowhere.jpg", "x:1: gone.jpg"]
 
 
 def test_options_that_the_pipeline_cannot_serve(trained, tmp_path):
