@@ -1,4 +1,5 @@
 import json
+import os
 import re
 
 import pytest
@@ -82,6 +83,22 @@ def test_bad_records_keep_their_place_and_stop_nothing(trained, tmp_path):
     assert "in.jsonl:3" in result.stderr
 
 
+def test_records_that_utf8_cannot_hold(trained, tmp_path):
+    """Half an emoji in an id or a label, in a file whose name is not UTF-8."""
+    half = "\ud83d"
+    bad = [{"id": half, "text": "a"}, {"id": "b", "text": "a", "spans": [[0, 9, half]]}]
+    source = write(tmp_path / os.fsdecode(b"in\xff.jsonl"), [POSTS[0], *bad, POSTS[1]])
+    report = tmp_path / "report.json"
+    result = run(trained.blank, source, tmp_path / "out.jsonl", "--report", report)
+    assert result.exit_code == 0, result.output
+    rows = read(tmp_path / "out.jsonl")
+    assert [row["id"] for row in rows] == ["p1", "\\ud83d", "b", "p2"]
+    assert [row["source"] for row in rows[1:3]] == ["in\\udcff.jsonl:2", "in\\udcff.jsonl:3"]
+    assert rows[2]["error"].startswith("[M048] in\\udcff.jsonl:3: span 0-9 (\\ud83d) lies")
+    named = json.loads(report.read_text(encoding="utf8"))["bad"]["named"]
+    assert named == [row["error"] for row in rows[1:3]]
+
+
 def test_entities_of_the_input_are_not_taken_over(trained, tmp_path):
     post = {"tokens": ["at", "home"], "tags": ["B-PER", "I-PER"]}
     spans = {"text": "at home", "spans": [{"start": 0, "end": 7, "label": "XYZ"}]}
@@ -114,6 +131,13 @@ def test_stdin_to_stdout(trained):
     assert [len(row.get("entities", ())) for row in rows] == [1, 0, 0]
     assert rows[2]["source"] == "stdin:4"
     assert "2 posts labelled, 2 with their picture" in result.stderr
+
+
+def test_stdin_with_a_byte_order_mark(trained):
+    lines = b"\xef\xbb\xbf" + json.dumps(POSTS[0]).encode("utf8")
+    result = run(trained.blank, "-", "-", input=lines)
+    assert result.exit_code == 0
+    assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == ["p1"]
 
 
 def test_several_processes_give_the_same(trained, tmp_path):
