@@ -2,6 +2,7 @@ import json
 import os
 import re
 
+import numpy as np
 import pytest
 import spacy
 from spacy.cli._util import app
@@ -12,7 +13,8 @@ from spacy_mner.batch import labelling
 from spacy_mner.batch.labelling import label_posts, make_attach
 from spacy_mner.batch.summary import Summary
 from spacy_mner.cli.predict import predict
-from spacy_mner.images.store import FeatureStore
+from spacy_mner.images.store import FeatureStore, FeatureStoreWriter
+from spacy_mner.images.types import EncoderInfo
 from spacy_mner.training.converters import Post, read_posts
 
 POSTS = [
@@ -218,6 +220,42 @@ def test_options_that_the_pipeline_cannot_serve(trained, tmp_path):
     result = run(trained.blank, source, tmp_path / "out.jsonl", "--weights")
     assert (result.exit_code, "[M065]" in result.output) == (1, True)
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def save_captions_pipeline(path):
+    """A pipeline that encodes captions by their words, of which it knows one."""
+    nlp = spacy.blank("en")
+    nlp.vocab.reset_vectors(width=4)
+    nlp.vocab.set_vector("dog", np.arange(4, dtype="float32"))
+    nlp.add_pipe("image_encoder", config={"encoder": {"@image_encoders": "captions"}})
+    nlp.to_disk(path)
+    return nlp.get_pipe("image_encoder").encoder
+
+
+def test_pictures_are_no_captions(tmp_path):
+    """The picture would have the vector of what its path says."""
+    save_captions_pipeline(tmp_path / "model")
+    folder = tmp_path / "my dog"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(b"x")
+    source = write(tmp_path / "in.jsonl", [{"text": "a post", "image": "a.jpg"}])
+    for output in (tmp_path / "out.jsonl", f"{tmp_path}/out/"):
+        result = run(tmp_path / "model", source, output, "--images", folder)
+        assert (result.exit_code, "[M190]" in result.output) == (1, True)
+
+
+def test_a_store_of_another_encoder_is_refused(trained, tmp_path):
+    encoder = save_captions_pipeline(tmp_path / "model")
+    with FeatureStoreWriter(tmp_path / "store", encoder=EncoderInfo.of(encoder)) as writer:
+        writer.add("person", np.arange(4, dtype="float32"))
+    source = write(tmp_path / "in.jsonl", POSTS[:2])
+    for output in (tmp_path / "out.jsonl", f"{tmp_path}/out/"):
+        result = run(tmp_path / "model", source, output, "--features", trained.store)
+        assert (result.exit_code, "[M028]" in result.output) == (1, True)
+        assert "encoder: test, not captions" in result.output
+        result = run(tmp_path / "model", source, output, "--features", tmp_path / "store")
+        assert result.exit_code == 0, result.output
+        assert "2 posts labelled, 1 with their picture" in result.stderr
 
 
 def test_a_failed_run_leaves_the_old_output(trained, tmp_path):
