@@ -480,6 +480,13 @@ class Errors(metaclass=_WithCodes):
         "[initialize.after_init]."
     )
 
+    # Posts and their pictures: M190-M199
+    M190 = (
+        "The component '{name}' of the pipeline has the encoder '{encoder}', which reads captions: it "
+        "would take the pictures of --images by the names of their files. Encode the captions "
+        "(python -m spacy mner encode CAPTIONS.json STORE --encoder {encoder}), and pass --features STORE."
+    )
+
 
 def check_choice(setting: str, value: str, options: Iterable[str]) -> None:
     """Refuse a value that is not among the options.

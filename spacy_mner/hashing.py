@@ -12,7 +12,8 @@ _CHUNK = 1 << 20
 def hash_values(*values: Any) -> str:
     """RETURNS (str): A hash of JSON values; the order of a dict's keys does not count."""
     text = json.dumps(values, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf8")).hexdigest()[:32]
+    # A file's name may be other bytes than UTF-8.
+    return hashlib.sha256(text.encode("utf8", errors="surrogatepass")).hexdigest()[:32]
 
 
 def hash_file(path: Path) -> str:

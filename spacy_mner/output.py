@@ -1,4 +1,4 @@
-"""Output files that are either complete or absent."""
+"""Output files that are either complete or absent, and text that they can hold."""
 
 import os
 import shutil
@@ -41,6 +41,15 @@ def write_json(path: Path, data: Any, *, indent: int = 2) -> None:
     with atomic_text(path) as stream:
         stream.write(srsly.json_dumps(data, indent=indent))
         stream.write("\n")
+
+
+def storable(text: str) -> str:
+    """Make a text fit for UTF-8, which cannot hold half a character (a surrogate).
+
+    text (str): Such as part of a cut emoji, or a file's name that is not UTF-8.
+    RETURNS (str): The same with such halves as in a Python string: "\\ud83d".
+    """
+    return text.encode("utf8", errors="backslashreplace").decode("utf8")
 
 
 def replace_folder(write: Callable[[Path], Any], output: Path) -> None:

@@ -3,6 +3,7 @@
 import configparser
 import sys
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
@@ -21,6 +22,17 @@ def test_everything_that_a_config_can_name_is_on_the_page():
     setup.read(ROOT / "setup.cfg", encoding="utf8")
     others = {"spacy_cli", "spacy_displacy_colors"}
     assert set(settings_page.GROUPS) | others == set(setup["options.entry_points"])
+
+
+def test_settings_that_may_be_null_say_so():
+    for group in settings_page.GROUPS:
+        for name, function in settings_page.registered(group):
+            hints = get_type_hints(function)
+            for setting in settings_page.read(group, name, function)[1]:
+                # What must be given is never null, though a reader may take it to say so itself.
+                nullable = type(None) in get_args(hints.get(setting.name.strip("`")))
+                if nullable and setting.default:
+                    assert setting.type.startswith("`Optional["), f"{name}: {setting.name}"
 
 
 def test_a_setting_without_a_word_is_refused():

@@ -16,6 +16,7 @@ from ..extensions import token_weights
 from ..images.store import FeatureStore
 from ..training.converters import Post, RecordError, post_to_doc
 from ..training.converters.fields import post_from_fields
+from ..training.converters.lines import BOM
 from ..training.converters.pictures import attach_features, attach_files
 from ..training.converters.records import OnError
 from .summary import Summary
@@ -133,7 +134,8 @@ def make_attach(
     """
 
     def attach(doc: Doc, post: Post) -> None:
-        if store is not None and attach_features(doc, post, store, summary.report):
+        last = images is None
+        if store is not None and attach_features(doc, post, store, summary.report, last=last):
             return
         if images is not None:
             attach_files(doc, post, images, summary.report)
@@ -152,6 +154,8 @@ def read_stdin(on_error: OnError) -> Iterator[Post]:
     for number, line in enumerate(sys.stdin.buffer, start=1):
         source = f"stdin:{number}"
         try:
+            if number == 1:
+                line = line.removeprefix(BOM)
             if line.strip():
                 yield post_from_fields(json.loads(line.decode("utf8")), source)
         except RecordError as error:

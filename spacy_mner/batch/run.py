@@ -69,7 +69,8 @@ def label_files(
     code (Optional[PathLike]): Python file with registered functions, imported in every worker.
     silent (bool): Show no progress bar.
     RETURNS (Summary): What all shards came to, those of earlier runs included.
-    RAISES (ValueError): M006, M011, M064 or M065 for options that cannot be; M150 to M157, see there.
+    RAISES (ValueError): M006, M011, M028, M064, M065 or M190 for options that cannot be; M150 to M157, see
+        there.
     RAISES (RecordError): A record cannot be used, and it is strict.
     """
     for value, setting, options in ((engine, "engine", ENGINES), (to, "format", tuple(SINKS))):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Dict
 
-from ..training.converters.report import MAX_NAMED, Cases, Report
+from ..training.converters.report import Cases, Report
 
 _COUNTS = ("posts", "entities", "with_picture", "unused_pictures")
 _CASES = ("bad", "lost_pictures", "unreadable_pictures", "broken_pictures")
@@ -43,6 +43,4 @@ class Summary:
         for name in _CASES:
             cases: Cases = getattr(self.report, name)
             # A shard that an older version finished may lack a kind.
-            more = other.get(name, {"count": 0, "named": []})
-            cases.count += more["count"]
-            cases.named += more["named"][: MAX_NAMED - len(cases.named)]
+            cases.extend(Cases(**other.get(name, {})))

@@ -69,7 +69,9 @@ class Worker:
         setup_gpu(settings.use_gpu, silent=True)
         self._images = None if settings.images is None else Path(settings.images)
         self._store = None if settings.features is None else FeatureStore.open(settings.features)
-        self.nlp, _ = load_pipeline(settings.model, images=self._images, weights=settings.weights)
+        self.nlp, _ = load_pipeline(
+            settings.model, images=self._images, store=self._store, weights=settings.weights
+        )
 
     def run(self, shard: Shard, tick: Optional[Callable[[], Any]] = None) -> Result:
         """Label a shard and write its output, unless that is done already.

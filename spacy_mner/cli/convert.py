@@ -212,5 +212,4 @@ def _print_cases(msg: Printer, cases: Cases, what: str) -> None:
     lines = cases.named[:_SHOWN] + ([f"and {more:,} more"] if more else [])
     msg.warn(f"{cases.count:,} {what}")
     for line in lines:
-        # Half a character of a broken record must not stop the report.
-        msg.text("  " + line.encode("utf8", errors="backslashreplace").decode("utf8"))
+        msg.text(f"  {line}")

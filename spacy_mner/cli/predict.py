@@ -12,13 +12,12 @@ from spacy.language import Language
 from tqdm import tqdm
 
 from ..batch.labelling import label_posts, make_attach, read_stdin
-from ..batch.pipeline import load_pipeline
+from ..batch.pipeline import image_encoders, load_pipeline
 from ..batch.run import SHARD_SIZE, label_files
 from ..batch.summary import Summary
 from ..errors import Errors
 from ..images.store import FeatureStore
 from ..images.types import ImageEncoder
-from ..pipeline.image_encoder import ImageEncoderPipe
 from ..training.converters import Post, read_posts
 from ..training.converters.records import OnError
 from ..visualization.picture_viewer import PictureViewer
@@ -220,7 +219,7 @@ def predict(
     use_gpu (int): GPU id, or -1 for the CPU.
     silent (bool): Show no progress bar.
     RETURNS (Summary): What was read and found.
-    RAISES (ValueError): M064 or M065 if the pipeline lacks the component that an option needs, M066
+    RAISES (ValueError): M028, M064, M065 or M190 if the pipeline cannot do what an option needs, M066
         if both outputs are the same file.
     RAISES (RecordError): A record cannot be used, and it is strict.
     """
@@ -229,8 +228,9 @@ def predict(
         raise ValueError(Errors.M066.format(path=html))
     # Beside vectors from a store, the files may be there for the page alone.
     encoded = None if html is not None and features is not None else images
+    store = None if features is None else FeatureStore.open(features)
     nlp, keep_weights = load_pipeline(
-        model, images=encoded, weights=weights, for_page=html is not None
+        model, images=encoded, store=store, weights=weights, for_page=html is not None
     )
     if n_process > 1:
         # A forked process waits for ever for the threads of its parent's torch.
@@ -242,7 +242,6 @@ def predict(
         return read_posts(input_path, format, on_error=on_error)
 
     summary = Summary()
-    store = None if features is None else FeatureStore.open(features)
     attach = make_attach(store, images, summary)
     records = label_posts(
         nlp, read, attach, summary, batch_size=batch_size, n_process=n_process, strict=strict
@@ -270,9 +269,8 @@ def _open_page(
     if path is None:
         return contextlib.nullcontext()
     encoder: Optional[ImageEncoder] = None
-    for _, pipe in nlp.pipeline:
-        if isinstance(pipe, ImageEncoderPipe):
-            encoder = pipe.encoder
+    for pipe in image_encoders(nlp):
+        encoder = pipe.encoder
     return open_posts_page(
         path,
         PictureViewer(images, encoder),

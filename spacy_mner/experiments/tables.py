@@ -23,6 +23,9 @@ def table1(runs: Mapping[str, Sequence[Result]]) -> Table:
     rows = [ROWS[name] for name in ROWS if name in runs]
     more = {row.name for row in MORE_ROWS}
     first_more = next((i for i, row in enumerate(rows) if row.name in more), None)
+    letters = "W: words, C: characters, V: picture"
+    if any("T" in row.modalities for row in rows):
+        letters += ", T: transformer"
     return Table(
         title="Table 1: modalities and fusions",
         header=["", "Model", *PRF, *PRF, "F1", "Weights", "Seconds"],
@@ -30,7 +33,7 @@ def table1(runs: Mapping[str, Sequence[Result]]) -> Table:
         rows=[_table1_row(row, runs[row.name]) for row in rows],
         breaks=[] if not first_more else [first_more],
         note=(
-            f"{MICRO} Macro: mean of the types' F1. W: words, C: characters, V: picture. "
+            f"{MICRO} Macro: mean of the types' F1. {letters}. "
             f"{_seeds(runs)} Weights: parameters that are trained. Seconds: of training, the mean of "
             "the runs on the machine at hand."
         ),

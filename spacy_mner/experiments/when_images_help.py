@@ -184,7 +184,8 @@ def _describe(post: ChangedPost, kind: str, captions: Dict[str, str]) -> Dict[st
     what = "gold entity" if first.is_gold else "wrong entity"
     text = post.doc[first.span[1] : first.span[2]].text
     rise = first.gain if first.is_gold else -first.gain
-    facts["probability"] = f"{what} “{text}”: {rise:+.2f} with the picture".replace("-", "−")
+    change = f"{rise:+.2f}".replace("-", "−")
+    facts["probability"] = f"{what} “{text}”: {change} with the picture"
     if post.weights:
         shares = (f"{name} {weight:.2f}" for name, weight in post.weights.items())
         facts["weights"] = ", ".join(shares)

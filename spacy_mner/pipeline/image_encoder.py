@@ -175,9 +175,8 @@ class ImageEncoderPipe(Pipe):
         if self.store_path is None or doc._.image_id is None:
             return False
         if self._store is None:
-            self._check_saved()
             store = FeatureStore.open(self.store_path)
-            store.check(EncoderInfo.of(self.encoder))
+            self.check_store(store)
             self._store = store
         vector = self._store.get(doc._.image_id)
         if vector is None:
@@ -186,6 +185,15 @@ class ImageEncoderPipe(Pipe):
             return False
         doc._.image_vec = np.array(vector)
         return True
+
+    def check_store(self, store: FeatureStore) -> None:
+        """Refuse vectors that cannot stand beside those of this component.
+
+        store (FeatureStore): The store that they are in.
+        RAISES (ValueError): M028 if another encoder made them.
+        """
+        self._check_saved()
+        store.check(EncoderInfo.of(self.encoder))
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """Serialize which encoder this is; its weights come from where the encoder has them.

@@ -35,8 +35,8 @@ def create_prepare_transformer_v1(
     sourced transformer shares its tokenizer with the pipeline that it is from.) What is frozen is not saved:
     `spacy train` calls this for each training.
 
-    url (str): what is read for an address (`https?://\\S+`). `null`: all of it, as it stands.
-    mention (str): what is read for `@name`. `null`: the name as it stands.
+    url (Optional[str]): what is read for an address (`https?://\\S+`). `null`: all of it, as it stands.
+    mention (Optional[str]): what is read for `@name`. `null`: the name as it stands.
     split_words (bool): read `JustinBieber` as `Justin Bieber`; hashtags, `McAnn` and `iPad` as they stand.
     drop_last_layers (int): do without so many of the encoder's last layers. An encoder of sentences is
         trained to put one meaning into all of its last vectors; what it knows of the single words is in

@@ -102,4 +102,5 @@ def _short(error: ImageReadError, name: str, folder: Path) -> str:
     path = find_image(name, folder)
     if path is not None:
         reason = reason.replace(describe(path), describe(name))
-    return reason.replace(describe(str(folder)), describe(folder.name))
+    # "." and "/" have no name, and tell nothing.
+    return reason.replace(describe(str(folder)), describe(folder.name)) if folder.name else reason

@@ -54,8 +54,8 @@ def _head(results: Results, title: str) -> str:
     facts = [
         f"Pipeline {escape(str(first.get('model', '?')))}",
         f"data {escape(str(first.get('data', '?')))}",
-        f"{first['n_posts']} posts ({first.get('n_with_image', 0)} with a picture)",
-        f"{first['n_entities']} entities",
+        f"{_count(first, 'n_posts')} posts ({_count(first, 'n_with_image')} with a picture)",
+        f"{_count(first, 'n_entities')} entities",
     ]
     if runs > 1:
         facts.append(f"up to {runs} runs per condition: mean ± standard deviation")
@@ -152,7 +152,7 @@ def _types_table(results: Results) -> str:
     rows = []
     for label in _types(results):
         cells = _cells(results, "ents_per_type", label, "f")
-        rows.append(f"<tr><th>{escape(label)}</th><td>{counts.get(label, 0)}</td>{cells}</tr>")
+        rows.append(f"<tr><th>{escape(label)}</th><td>{_count(counts, label)}</td>{cells}</tr>")
     header = f"<tr><th>type</th><th>entities</th>{_condition_headers(results)}</tr>"
     return _section("F1 per type", header, rows)
 
@@ -164,8 +164,8 @@ def _pictures_table(results: Results) -> str:
         part = first.get(key) or {}
         if part.get("n_posts"):
             rows.append(
-                f"<tr><th>{name}</th><td>{part['n_posts']}</td><td>{part['n_entities']}</td>"
-                f"{_cells(results, key, 'ents_f')}</tr>"
+                f"<tr><th>{name}</th><td>{_count(part, 'n_posts')}</td>"
+                f"<td>{_count(part, 'n_entities')}</td>{_cells(results, key, 'ents_f')}</tr>"
             )
     header = f"<tr><th></th><th>posts</th><th>entities</th>{_condition_headers(results)}</tr>"
     note = (
@@ -181,7 +181,8 @@ def _mentions_table(results: Results) -> str:
         part = first.get(key)
         if part:
             rows.append(
-                f"<tr><th>{name}</th><td>{part['n_entities']}</td>{_cells(results, key, 'ents_r')}</tr>"
+                f"<tr><th>{name}</th><td>{_count(part, 'n_entities')}</td>"
+                f"{_cells(results, key, 'ents_r')}</tr>"
             )
     header = f"<tr><th>mentions</th><th>entities</th>{_condition_headers(results)}</tr>"
     note = (
@@ -253,6 +254,11 @@ def _section(
 
 def _first(results: Results) -> Result:
     return next(iter(results.values()))[0]
+
+
+def _count(counts: Dict[str, Any], key: str) -> str:
+    # Of a file that anybody may have written: it need not be a number.
+    return escape(str(counts.get(key, 0)))
 
 
 def _types(results: Results) -> List[str]:

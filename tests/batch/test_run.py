@@ -78,6 +78,27 @@ def test_docbin(trained, posts, tmp_path):
     assert any(doc.ents for doc in docs)
 
 
+@pytest.mark.parametrize("to", ["jsonl", "parquet", "docbin"])
+def test_records_that_utf8_cannot_hold(trained, tmp_path, to):
+    """Half an emoji in an id or a label, in a file whose name is not UTF-8."""
+    if to == "parquet":
+        pytest.importorskip("pyarrow.parquet")
+    half = "\ud83d"
+    posts = [
+        {"id": "a", "text": "fine"},
+        {"id": half, "text": "a"},
+        {"id": "c", "text": "a", "spans": [[0, 9, half]]},
+    ]
+    source = tmp_path / os.fsdecode(b"in\xff.jsonl")
+    source.write_text("".join(json.dumps(post) + "\n" for post in posts), encoding="utf8")
+    summary = label_files(trained.blank, source, tmp_path / "job", to=to, shard_size=2)
+    assert (summary.posts, summary.report.bad.count) == (1, 2)
+    written = json.loads((tmp_path / "job/_job/summary.json").read_text(encoding="utf8"))
+    assert written["bad"]["named"][1].startswith("[M048] in\\udcff.jsonl:3: span 0-9 (\\ud83d)")
+    if to == "jsonl":
+        assert [row["id"] for row in records(tmp_path / "job")] == ["a", "\\ud83d", "c"]
+
+
 def test_processes_do_not_change_the_output(trained, posts, tmp_path):
     for name, workers in (("one", 1), ("two", 2)):
         label_files(

@@ -125,6 +125,26 @@ def test_features_come_from_a_store(source, tmp_path):
     assert second._.image_vec is None
 
 
+def test_a_picture_is_lost_if_neither_store_nor_folder_has_it(source, tmp_path):
+    from spacy_mner.images.store import FeatureStoreWriter
+    from spacy_mner.images.types import EncoderInfo
+
+    source.write_text(CONLL + "\nIMGID:3\nJava\tB-OTHER\n", encoding="utf8")
+    info = EncoderInfo(name="test", width=4, settings={})
+    with FeatureStoreWriter(tmp_path / "store", encoder=info) as writer:
+        writer.add("1", np.arange(4, dtype="float32"))
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "2.jpg").write_bytes(b"x")
+    report = convert(
+        source, tmp_path / "a.spacy", features=tmp_path / "store", images=tmp_path / "pictures"
+    )
+    assert [name.rsplit(" ")[-1] for name in report.lost_pictures.named] == ["3"]
+    assert report.lost_pictures.count == 1
+    first, second, *_ = read(tmp_path / "a.spacy")
+    assert (first._.image_id, first._.image) == ("1", None)
+    assert second._.image == str(tmp_path / "pictures" / "2.jpg")
+
+
 def test_files_come_from_a_folder(source, tmp_path):
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "1.jpg").write_bytes(b"x")

@@ -1,6 +1,8 @@
 import json
+import os
 import re
 
+import numpy as np
 import pytest
 import spacy
 from spacy.cli._util import app
@@ -8,9 +10,11 @@ from typer.testing import CliRunner
 
 import spacy_mner.cli  # noqa: F401 (attaches the commands)
 from spacy_mner.batch import labelling
-from spacy_mner.batch.labelling import label_posts
+from spacy_mner.batch.labelling import label_posts, make_attach
 from spacy_mner.batch.summary import Summary
 from spacy_mner.cli.predict import predict
+from spacy_mner.images.store import FeatureStore, FeatureStoreWriter
+from spacy_mner.images.types import EncoderInfo
 from spacy_mner.training.converters import Post, read_posts
 
 POSTS = [
@@ -81,6 +85,22 @@ def test_bad_records_keep_their_place_and_stop_nothing(trained, tmp_path):
     assert "in.jsonl:3" in result.stderr
 
 
+def test_records_that_utf8_cannot_hold(trained, tmp_path):
+    """Half an emoji in an id or a label, in a file whose name is not UTF-8."""
+    half = "\ud83d"
+    bad = [{"id": half, "text": "a"}, {"id": "b", "text": "a", "spans": [[0, 9, half]]}]
+    source = write(tmp_path / os.fsdecode(b"in\xff.jsonl"), [POSTS[0], *bad, POSTS[1]])
+    report = tmp_path / "report.json"
+    result = run(trained.blank, source, tmp_path / "out.jsonl", "--report", report)
+    assert result.exit_code == 0, result.output
+    rows = read(tmp_path / "out.jsonl")
+    assert [row["id"] for row in rows] == ["p1", "\\ud83d", "b", "p2"]
+    assert [row["source"] for row in rows[1:3]] == ["in\\udcff.jsonl:2", "in\\udcff.jsonl:3"]
+    assert rows[2]["error"].startswith("[M048] in\\udcff.jsonl:3: span 0-9 (\\ud83d) lies")
+    named = json.loads(report.read_text(encoding="utf8"))["bad"]["named"]
+    assert named == [row["error"] for row in rows[1:3]]
+
+
 def test_entities_of_the_input_are_not_taken_over(trained, tmp_path):
     post = {"tokens": ["at", "home"], "tags": ["B-PER", "I-PER"]}
     spans = {"text": "at home", "spans": [{"start": 0, "end": 7, "label": "XYZ"}]}
@@ -113,6 +133,13 @@ def test_stdin_to_stdout(trained):
     assert [len(row.get("entities", ())) for row in rows] == [1, 0, 0]
     assert rows[2]["source"] == "stdin:4"
     assert "2 posts labelled, 2 with their picture" in result.stderr
+
+
+def test_stdin_with_a_byte_order_mark(trained):
+    lines = b"\xef\xbb\xbf" + json.dumps(POSTS[0]).encode("utf8")
+    result = run(trained.blank, "-", "-", input=lines)
+    assert result.exit_code == 0
+    assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == ["p1"]
 
 
 def test_several_processes_give_the_same(trained, tmp_path):
@@ -172,6 +199,20 @@ def test_pictures_from_a_folder(trained, tmp_path):
     assert summary.report.lost_pictures.count == 1
 
 
+def test_a_picture_is_lost_if_neither_store_nor_folder_has_it(trained, tmp_path):
+    (tmp_path / "file.png").write_bytes(b"x")
+    images = ["person", "file.png", "nowhere.jpg", ["person", "gone.jpg"]]
+    posts = [Post("x:1", text="a", image=image) for image in images]
+    summary = Summary()
+    attach = make_attach(FeatureStore.open(trained.store), tmp_path, summary)
+    docs = [spacy.blank("en")("a") for _ in posts]
+    for doc, post in zip(docs, posts, strict=True):
+        attach(doc, post)
+    assert [doc._.image_vec is not None for doc in docs] == [True, False, False, True]
+    assert docs[1]._.image == str(tmp_path / "file.png")
+    assert summary.report.lost_pictures.named == ["x:1: nowhere.jpg", "x:1: gone.jpg"]
+
+
 def test_options_that_the_pipeline_cannot_serve(trained, tmp_path):
     source = write(tmp_path / "in.jsonl", POSTS)
     result = run(trained.model, source, tmp_path / "out.jsonl", "--images", tmp_path)
@@ -179,6 +220,42 @@ def test_options_that_the_pipeline_cannot_serve(trained, tmp_path):
     result = run(trained.blank, source, tmp_path / "out.jsonl", "--weights")
     assert (result.exit_code, "[M065]" in result.output) == (1, True)
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def save_captions_pipeline(path):
+    """A pipeline that encodes captions by their words, of which it knows one."""
+    nlp = spacy.blank("en")
+    nlp.vocab.reset_vectors(width=4)
+    nlp.vocab.set_vector("dog", np.arange(4, dtype="float32"))
+    nlp.add_pipe("image_encoder", config={"encoder": {"@image_encoders": "captions"}})
+    nlp.to_disk(path)
+    return nlp.get_pipe("image_encoder").encoder
+
+
+def test_pictures_are_no_captions(tmp_path):
+    """The picture would have the vector of what its path says."""
+    save_captions_pipeline(tmp_path / "model")
+    folder = tmp_path / "my dog"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(b"x")
+    source = write(tmp_path / "in.jsonl", [{"text": "a post", "image": "a.jpg"}])
+    for output in (tmp_path / "out.jsonl", f"{tmp_path}/out/"):
+        result = run(tmp_path / "model", source, output, "--images", folder)
+        assert (result.exit_code, "[M190]" in result.output) == (1, True)
+
+
+def test_a_store_of_another_encoder_is_refused(trained, tmp_path):
+    encoder = save_captions_pipeline(tmp_path / "model")
+    with FeatureStoreWriter(tmp_path / "store", encoder=EncoderInfo.of(encoder)) as writer:
+        writer.add("person", np.arange(4, dtype="float32"))
+    source = write(tmp_path / "in.jsonl", POSTS[:2])
+    for output in (tmp_path / "out.jsonl", f"{tmp_path}/out/"):
+        result = run(tmp_path / "model", source, output, "--features", trained.store)
+        assert (result.exit_code, "[M028]" in result.output) == (1, True)
+        assert "encoder: test, not captions" in result.output
+        result = run(tmp_path / "model", source, output, "--features", tmp_path / "store")
+        assert result.exit_code == 0, result.output
+        assert "2 posts labelled, 1 with their picture" in result.stderr
 
 
 def test_a_failed_run_leaves_the_old_output(trained, tmp_path):

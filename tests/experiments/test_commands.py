@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import spacy
 from spacy.cli._util import app
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus
 from thinc.api import Config
 from typer.testing import CliRunner
@@ -26,6 +26,7 @@ from spacy_mner.experiments.fingerprint import hash_vectors
 from spacy_mner.experiments.pipelines import find_mner
 from spacy_mner.experiments.probabilities import span_probabilities
 from spacy_mner.experiments.texts import read_docs
+from spacy_mner.experiments.when_images_help import Change, ChangedPost, change_blocks
 
 from ..visualization.test_report import Checker
 from .conftest import CONFIGS
@@ -172,6 +173,16 @@ def test_when_images_help(trained, tmp_path):
     text = read_page(tmp_path / "when-images-help.html")
     assert "with picture" in text
     assert "Fixed by the picture" in (tmp_path / "when-images-help.md").read_text("utf8")
+
+
+def test_only_a_minus_becomes_one():
+    doc = Doc(spacy.blank("en").vocab, words=["Jay-Z", "sings"])
+    span = ("PER", 0, 1)
+    change = Change(span, "broken", is_gold=True, gain=-0.25)
+    post = ChangedPost(0, doc, [span], [], [span], [change])
+    (block,) = change_blocks([post], {}, limit=3)
+    expected = "gold entity “Jay-Z”: −0.25 with the picture"
+    assert block["posts"][0]["facts"]["probability"] == expected
 
 
 def test_probabilities_are_those_of_the_component(trained):

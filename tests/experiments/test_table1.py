@@ -9,8 +9,11 @@ import pytest
 
 from spacy_mner.cli.table1 import table1
 from spacy_mner.experiments.rows import MORE_ROWS, PAPER_ROWS, ROWS, choose_rows
+from spacy_mner.experiments.tables import table1 as make_table1
 
 from .conftest import CONFIGS
+
+RESULTS = CONFIGS.parent / "docs/results"
 
 
 @pytest.mark.slow
@@ -57,6 +60,14 @@ def test_table1_on_the_sample(sample, tmp_path):
     repeated = table1(sample.data, tmp_path, **settings)
     assert repeated == runs
     assert time.perf_counter() - again < (again - start) / 3
+
+
+@pytest.mark.parametrize(("name", "explained"), [("twc", True), ("recommended", False)])
+def test_the_letters_of_a_table_are_explained(name, explained):
+    result = json.loads((RESULTS / f"twitter2017/runs/{name}/seed-0.json").read_text("utf8"))
+    table = make_table1({name: [result]})
+    assert "W: words, C: characters, V: picture" in table.note
+    assert ("T: transformer" in table.note) == explained
 
 
 def test_rows_are_those_of_the_paper():

@@ -1,6 +1,7 @@
 import base64
 import io
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -164,6 +165,17 @@ def test_bad_pictures_say_why(tmp_path):
         assert reason in text
     assert str(tmp_path) not in html
     assert encoder.batches == []
+
+
+def test_bad_pictures_of_the_folder_at_hand_say_why(tmp_path, monkeypatch):
+    """Its name is a full stop."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jpg").write_text("no picture")
+    (tmp_path / "link.jpg").symlink_to("/dev/null")
+    records = [make_record(image=name) for name in ("a.jpg", "link.jpg")]
+    text = read(render(tmp_path / "out.html", records, PictureViewer(Path("."))))
+    assert "The picture a.jpg cannot be read: it is not a picture." in text
+    assert "The path 'link.jpg' leaves its folder '.' and is not followed." in text
 
 
 def test_several_pictures(tmp_path):

@@ -66,7 +66,12 @@ def test_everything_from_the_data_is_escaped():
         data=evil,
         command=evil,
         ents_per_type={evil: {"p": 0.1, "r": 0.1, "f": 0.1}},
-        n_entities_per_type={evil: 1},
+        n_entities_per_type={evil: evil},
+        n_posts=evil,
+        n_entities=evil,
+        n_with_image=evil,
+        with_image={"n_posts": evil, "n_entities": evil, "ents_f": 0.5},
+        seen={"n_entities": evil, "ents_r": 0.5},
     )
     result["examples"][0].update(text=evil, predicted=[{"start": 0, "end": 8, "label": evil}])
     result["examples"][0]["gold"] = [{"start": 9, "end": 12, "label": evil}]

@@ -75,9 +75,13 @@ def _attach(
     name = post.images[0] if post.images else post.id
     if name is not None:
         doc._.image_id = name
-    found = bool(post.images)
+    if features is None:
+        return attach_files(doc, post, images, report) if images is not None else bool(post.images)
+    without_file = Report()
     if images is not None:
-        found = attach_files(doc, post, images, report)
-    if features is not None:
-        found = attach_features(doc, post, features, report)
+        attach_files(doc, post, images, without_file)
+    # After the files: the id is the store's.
+    found = attach_features(doc, post, features, report, last=images is None)
+    if not found:
+        report.lost_pictures.extend(without_file.lost_pictures)
     return found

@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
 
+from ...output import storable
 from .records import CharSpan, Post, RecordError, TokenSpan, check_post
 
 # The first that a record has counts; the others go to `Post.extra`.
@@ -33,7 +34,7 @@ def post_from_fields(record: Any, source: str) -> Post:
         return _make_post(fields, id_, source)
     except RecordError as error:
         # The record can be found again by it.
-        error.id = id_
+        error.id = None if id_ is None else storable(id_)
         raise
 
 

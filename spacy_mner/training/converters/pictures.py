@@ -7,7 +7,7 @@ import numpy
 from spacy.tokens import Doc
 
 from ...errors import Errors
-from ...images.reading import is_address
+from ...images.reading import SUFFIXES, is_address
 from .records import Post
 from .report import Report
 
@@ -24,27 +24,33 @@ class FeatureLookup(Protocol):
     def __getitem__(self, key: str, /) -> numpy.ndarray: ...
 
 
-def attach_features(doc: Doc, post: Post, store: FeatureLookup, report: Report) -> bool:
+def attach_features(
+    doc: Doc, post: Post, store: FeatureLookup, report: Report, *, last: bool = True
+) -> bool:
     """Set `Doc._.image_vec` (float32) and `Doc._.image_id` from a feature store.
 
-    The key is the picture's name as given, or without its suffix and without its first folders, or
-    the post's id. The vectors of several pictures become the rows of one array.
+    The key is the picture's name as given, or without its suffix and without its first folders. Of a
+    post that names no picture, it is the post's id. The vectors of several pictures become the rows
+    of one array.
 
     doc (Doc): The post as a Doc.
     post (Post): The post.
     store (FeatureLookup): The store.
     report (Report): Where pictures that are missing or broken are counted.
+    last (bool): Whether no other source is asked. If one is, it says what is missing of a post for
+        which the store has nothing.
     RETURNS (bool): Whether the post has a picture now.
     """
     keys: List[str] = []
     vectors: List[numpy.ndarray] = []
+    lost: List[str] = []
     # A post that names no picture may still have one, under its own id.
     names = post.images or ([post.id] if post.id is not None else [])
     for name in names:
-        key = next((k for k in _store_keys(name, post) if k in store), None)
+        key = next((k for k in _store_keys(name) if k in store), None)
         if key is None:
             if post.images:
-                report.lost_pictures.add(f"{post.source}: {name}")
+                lost.append(f"{post.source}: {name}")
             continue
         vector = numpy.array(store[key], dtype="float32")
         if not numpy.isfinite(vector).all() or not vector.any():
@@ -52,6 +58,9 @@ def attach_features(doc: Doc, post: Post, store: FeatureLookup, report: Report) 
             continue
         keys.append(key)
         vectors.append(vector)
+    if vectors or last:
+        for name in lost:
+            report.lost_pictures.add(name)
     if not vectors:
         return False
     doc._.image_id = keys[0]
@@ -59,12 +68,14 @@ def attach_features(doc: Doc, post: Post, store: FeatureLookup, report: Report) 
     return True
 
 
-def _store_keys(name: str, post: Post) -> List[str]:
+def _store_keys(name: str) -> List[str]:
     keys = [name]
     for path in _tails(name):
-        keys += [path, path.rsplit(".", 1)[0]]
-    if len(post.images) <= 1 and post.id is not None:
-        keys.append(post.id)
+        keys.append(path)
+        stem, dot, suffix = path.rpartition(".")
+        # What is no suffix of a picture belongs to the name: "img.2" is not "img".
+        if dot + suffix.lower() in SUFFIXES:
+            keys.append(stem)
     return keys
 
 

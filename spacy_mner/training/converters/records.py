@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Union
 
 from ...errors import Errors
+from ...output import storable
 
 
 class CharSpan(NamedTuple):
@@ -45,6 +46,9 @@ class Post:
     image: Union[str, List[str], None] = None
     extra: Dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.source = storable(self.source)
+
     @property
     def images(self) -> List[str]:
         """RETURNS (List[str]): The names of the post's pictures; empty for a post without one."""
@@ -54,7 +58,7 @@ class Post:
 
 
 class RecordError(ValueError):
-    """One record cannot be used.
+    """One record cannot be used. Whatever is wrong with it, the error can be written as UTF-8.
 
     code (str): Name of the message in `Errors`.
     source (str): Where the record stands, "file:line".
@@ -65,9 +69,9 @@ class RecordError(ValueError):
     id: Optional[str] = None
 
     def __init__(self, code: str, source: str, **values: Any) -> None:
-        super().__init__(getattr(Errors, code).format(source=source, **values))
+        super().__init__(storable(getattr(Errors, code).format(source=source, **values)))
         self.code = code
-        self.source = source
+        self.source = storable(source)
 
 
 OnError = Callable[[RecordError], None]

@@ -23,6 +23,11 @@ class Cases:
         if len(self.named) < MAX_NAMED:
             self.named.append(name)
 
+    def extend(self, others: "Cases") -> None:
+        """others (Cases): What happened elsewhere, later."""
+        self.count += others.count
+        self.named += others.named[: MAX_NAMED - len(self.named)]
+
 
 @dataclass
 class Report:
@@ -48,7 +53,7 @@ class Report:
     rejected (int): Posts that the annotator rejected or ignored, skipped.
     duplicate_ids (Cases): Ids that occurred before. The posts are written all the same.
     duplicate_texts (Cases): Texts that occurred before. The posts are written all the same.
-    lost_pictures (Cases): Pictures named, but not in the store or folder.
+    lost_pictures (Cases): Pictures named, but neither in the store nor in the folder.
     unreadable_pictures (Cases): Pictures that the pipeline's `image_encoder` could not encode, and why.
     broken_pictures (Cases): Vectors that are all zero, or not finite: taken as no picture.
     bad (Cases): Records that could not be used, skipped.

@@ -33,8 +33,8 @@ STORE = {
         (None, "images\\sub\\b.png", "sub/b"),
         (None, "./sub/b", "sub/b"),
         (None, "c.v2.jpg", "c.v2"),
+        (None, "7.TIFF", "7"),
         ("7", None, "7"),
-        ("7", "other.jpg", "7"),
     ],
 )
 def test_the_key_is_found(doc, id_, image, key):
@@ -44,6 +44,15 @@ def test_the_key_is_found(doc, id_, image, key):
     assert doc._.image_vec.dtype == np.float32
     np.testing.assert_array_equal(doc._.image_vec, STORE[key])
     assert report.lost_pictures.count == 0
+
+
+@pytest.mark.parametrize("image", ["other.jpg", "7.2", "sub/7.2", "c.v2.x"])
+def test_a_picture_is_not_exchanged_for_another(doc, image):
+    """The post's id is a picture of its own; not everything after a full stop is a suffix."""
+    report = Report()
+    assert not attach_features(doc, Post("x:1", id="7", text="a", image=image), STORE, report)
+    assert doc._.image_vec is None
+    assert report.lost_pictures.named == [f"x:1: {image}"]
 
 
 def test_several_pictures_are_rows(doc):

@@ -2,6 +2,7 @@ import csv
 import json
 import sys
 
+import numpy as np
 import pytest
 
 from spacy_mner.training.converters.table import read_csv, read_parquet
@@ -16,12 +17,21 @@ def read(reader, path):
     return posts, [(err.code, err.source) for err in errors]
 
 
+def print_array(items):
+    """As pandas writes an array of strings, which NumPy breaks into lines, into a CSV file."""
+    return np.array2string(np.array(items, dtype=object), max_line_width=12)
+
+
 def write_csv(path, header, rows, **settings):
     with path.open("w", encoding="utf8", newline="") as file_:
         csv.writer(file_, **settings).writerows([header, *rows])
 
 
-@pytest.mark.parametrize("write", [json.dumps, str, " ".join], ids=["json", "python", "spaces"])
+@pytest.mark.parametrize(
+    "write",
+    [json.dumps, str, print_array, " ".join],
+    ids=["json", "python", "numpy", "spaces"],
+)
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_csv_lists(tmp_path, write, delimiter):
     path = tmp_path / "a.csv"
@@ -47,13 +57,48 @@ def test_csv_text_and_spans(tmp_path):
     assert [p.images for p in posts] == [[], ["a.jpg", "b.jpg"], ["c.jpg"]]
 
 
+def test_csv_arrays(tmp_path):
+    """Spans and pictures as NumPy prints them: no commas between the items."""
+    path = tmp_path / "a.csv"
+    dicts = [{"start": 0, "end": 2, "label": "PER"}, {"start": 3, "end": 5, "label": "LOC"}]
+    rows = [
+        ["Al in", np.array(dicts), np.array(["a.jpg", "b.jpg"])],
+        ["Al in", np.array([[0, 2, "PER"], [3, 5, "LOC"]], dtype=object), ""],
+    ]
+    write_csv(path, ["text", "spans", "image"], rows)
+    posts, errors = read(read_csv, path)
+    assert errors == []
+    assert [p.spans for p in posts] == [[(0, 2, "PER"), (3, 5, "LOC")]] * 2
+    assert [p.images for p in posts] == [["a.jpg", "b.jpg"], []]
+
+
+def test_csv_arrays_that_numpy_abbreviates(tmp_path):
+    path = tmp_path / "a.csv"
+    many = np.array(["a"] * 1001)
+    header = ["id", "text", "tokens", "tags", "spans", "image"]
+    rows = [
+        ["1", "", many, "", "", ""],
+        ["2", "", "a a", many, "", ""],
+        ["3", "a", "", "", np.array([[0, 1, "PER"]] * 1001, dtype=object), ""],
+        ["4", "a", "", "", "", many],
+    ]
+    write_csv(path, header, rows)
+    errors = []
+    assert list(read_csv(path, errors.append)) == []
+    assert [(err.code, err.id) for err in errors] == [("M047", str(i)) for i in range(1, 5)]
+    assert all("Ellipsis" in str(err) for err in errors)
+
+
 def test_csv_tokens_that_look_like_a_list(tmp_path):
     path = tmp_path / "a.csv"
-    write_csv(path, ["words", "labels"], [["[1]", "O"], ["[ Photo ]", "O O O"]])
+    write_csv(
+        path, ["words", "labels"], [["[1]", "O"], ["[ Photo ]", "O O O"], ["[ ... ]", "O O O"]]
+    )
     posts, _ = read(read_csv, path)
     assert [(p.tokens, p.tags) for p in posts] == [
         (["[1]"], ["O"]),
         (["[", "Photo", "]"], ["O"] * 3),
+        (["[", "...", "]"], ["O"] * 3),
     ]
 
 
