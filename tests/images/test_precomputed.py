@@ -208,6 +208,15 @@ def test_a_file_of_ids_that_is_named(tmp_path):
         _ = missing.width
 
 
+def test_the_ids_beside_the_vectors_count_as_a_setting(tmp_path):
+    path = save_npy(tmp_path, VECTORS)
+    encode(path, tmp_path / "store", create_precomputed_encoder(path))
+    (tmp_path / "v.ids.txt").write_text("\n".join(reversed(IDS)), encoding="utf8")
+    with pytest.raises(ValueError, match=r"M028.*ids"):
+        encode(path, tmp_path / "store", create_precomputed_encoder(path))
+    assert create_precomputed_encoder(save_npz(tmp_path, VECTORS)).settings["ids"] is None
+
+
 def test_ids_and_names_of_files(tmp_path):
     np.savez(tmp_path / "flat.npz", **{"1": VECTORS[0], "2.jpg": VECTORS[1]})
     flat = create_precomputed_encoder(tmp_path / "flat.npz")
@@ -271,5 +280,12 @@ def test_the_vectors_of_some_pictures(tmp_path):
     summary = encode(folder, tmp_path / "store", encoder)
     assert (summary.total, summary.encoded, summary.ignored) == (2, 1, 1)
     assert "M109" in summary.missing["9"]
+    with_suffix = {"7.jpg": VECTORS[0], "sub/8.png": VECTORS[1]}
+    np.savez(tmp_path / "suffix.npz", **with_suffix)
+    (folder / "sub").mkdir()
+    (folder / "sub" / "8.png").write_bytes(b"never decoded")
+    other = create_precomputed_encoder(tmp_path / "suffix.npz")
+    assert encode(folder, tmp_path / "s3", other).encoded == 2
+    assert FeatureStore.open(tmp_path / "s3").ids == ["7", "sub/8"]
     (tmp_path / "captions.json").write_text('{"b": "whatever"}')
     assert encode(tmp_path / "captions.json", tmp_path / "s2", encoder).encoded == 1
