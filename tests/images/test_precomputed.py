@@ -243,9 +243,7 @@ def test_bad_numbers_count_as_missing(tmp_path):
 
 
 def test_the_component_takes_the_id_of_the_picture(tmp_path):
-    nlp = spacy.blank("en")
-    block = {"@image_encoders": "precomputed", "vectors": str(save_npz(tmp_path, VECTORS))}
-    nlp.add_pipe("image_encoder", config={"encoder": block})
+    nlp = make_nlp(save_npz(tmp_path, VECTORS))
     by_id, by_name, both, neither = docs = [nlp.make_doc(str(i)) for i in range(4)]
     by_id._.image_id = "b"
     by_name._.image = "7.jpg"
@@ -259,6 +257,39 @@ def test_the_component_takes_the_id_of_the_picture(tmp_path):
     doc._.image_id = "unknown"
     with pytest.warns(UserWarning, match=r"MW020.*M109"):
         assert nlp(doc)._.image_vec is None
+
+
+def make_nlp(path):
+    nlp = spacy.blank("en")
+    block = {"@image_encoders": "precomputed", "vectors": str(path)}
+    nlp.add_pipe("image_encoder", config={"encoder": block})
+    return nlp
+
+
+def test_ids_that_have_the_suffix(tmp_path):
+    """`Doc._.image_id`, as `convert` and `predict` set it, is without."""
+    np.savez(tmp_path / "v.npz", **{"a.jpg": VECTORS[0], "sub/b.png": VECTORS[1]})
+    nlp = make_nlp(tmp_path / "v.npz")
+    docs = [nlp.make_doc(name) for name in ("a.jpg", "sub/b.png")]
+    for doc in docs:
+        doc._.image = str(tmp_path / "pictures" / doc.text)
+        doc._.image_id = doc.text[:-4]
+    for doc, vector in zip(nlp.pipe(docs), VECTORS[:2], strict=True):
+        np.testing.assert_array_equal(doc._.image_vec, vector)
+    gone = nlp.make_doc("x")
+    gone._.image, gone._.image_id = "pictures/c.jpg", "c"
+    with pytest.warns(UserWarning, match=r"MW020.*M109.*'c'"):
+        assert nlp(gone)._.image_vec is None
+
+
+@pytest.mark.parametrize("suffix", ["", ".jpg"])
+def test_each_of_several_pictures_is_looked_up(tmp_path, suffix):
+    np.savez(tmp_path / "v.npz", **{f"a{suffix}": VECTORS[0], f"sub/b{suffix}": VECTORS[1]})
+    nlp = make_nlp(tmp_path / "v.npz")
+    doc = nlp.make_doc("x")
+    doc._.image = [str(tmp_path / name) for name in ("a.jpg", "sub/b.jpg")]
+    doc._.image_id = "a"
+    np.testing.assert_array_equal(nlp(doc)._.image_vec, VECTORS[:2])
 
 
 def test_a_whole_file_becomes_a_store(tmp_path):
