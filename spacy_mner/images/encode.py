@@ -54,13 +54,8 @@ def encode(
         if "" in todo:
             writer.missing[""] = Errors.M181.format(source=source)
         read = _reader(encoder, Path(source))
-        stream = compute_vectors(
-            ((id_, x) for id_, x in todo.items() if id_),
-            encoder,
-            read=read,
-            batch_size=batch_size,
-            workers=workers,
-        )
+        named = ((id_, what) for id_, what in todo.items() if id_)
+        stream = compute_vectors(named, encoder, read=read, batch_size=batch_size, workers=workers)
         with (
             closing(stream),
             tqdm(total=len(todo), unit=f" {encoder.reads}s", disable=not progress) as bar,
