@@ -160,6 +160,18 @@ def test_killed_while_starting(tmp_path):
     np.testing.assert_array_equal(store["a"], vector(1))
 
 
+@pytest.mark.parametrize("deleted", [1, 2, 3, 4])
+def test_killed_while_overwriting(tmp_path, deleted):
+    path = tmp_path / "s"
+    write(path, ["a", "bb"])
+    (path / "missing.json").write_text('{"c": "gone"}')
+    for name in ("meta.json", "index.jsonl", "vectors.f32", "missing.json")[:deleted]:
+        (path / name).unlink()
+    store = write(path, ["ddd"])
+    assert (store.ids, store.missing) == (["ddd"], {})
+    np.testing.assert_array_equal(store["ddd"], vector(3))
+
+
 def test_an_exception_keeps_what_was_added(tmp_path):
     def fail():
         with FeatureStoreWriter(tmp_path / "s", encoder=INFO) as writer:

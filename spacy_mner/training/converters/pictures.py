@@ -120,9 +120,7 @@ def find_image(name: str, folder: Path) -> Optional[Path]:
                 path = Path(start + suffix)
                 if (root / path).is_file() and inside(root, path):
                     return folder / (inside(root, path.parent) / path.name).relative_to(root)
-            except (
-                OSError,
-                ValueError,
-            ):  # a name too long; leads out of the folder, or in a circle
+            # A name is too long, has a null character in it, leads out of the folder or in a circle.
+            except (OSError, ValueError):
                 continue
     return None
