@@ -479,6 +479,16 @@ class Errors(metaclass=_WithCodes):
         "drop_last_layers = {count} cannot be done: {problem}. Set drop_last_layers = 0 in "
         "[initialize.after_init]."
     )
+    # Pictures and feature stores, once more: M180-M189
+    M180 = (
+        "The image encoder '{name}' does not know how long its vectors are, so no feature store "
+        "'{path}' can be made with it. Give it what it takes them from (a pipeline with word vectors: "
+        "--vectors PIPELINE on the command line, `vectors` in the config)."
+    )
+    M181 = (
+        "'{source}' holds something under an empty id, which no post can name. Give it the id of its "
+        "picture."
+    )
 
     # Posts and their pictures: M190-M199
     M190 = (

@@ -75,9 +75,12 @@ class CaptionsEncoder:
 
     @property
     def settings(self) -> Dict[str, Any]:
-        """RETURNS (Dict[str, Any]): Pooling and a fingerprint of the table of vectors."""
-        vocab = self._load()[1]
-        return {"pooling": self.pooling, "vectors": _fingerprint(vocab) if self.width else None}
+        """Pooling, and a fingerprint of the table of vectors.
+
+        RETURNS (Dict[str, Any]): The settings.
+        RAISES (ValueError): If there are no vectors (M035).
+        """
+        return {"pooling": self.pooling, "vectors": _fingerprint(self._load_vectors()[1])}
 
     def read(self, source: Any) -> np.ndarray:
         """Look up the words of a caption.
@@ -85,14 +88,11 @@ class CaptionsEncoder:
         source (str): The caption.
         RETURNS (ndarray): (R, D), a row for each known word.
         RAISES (ImageReadError): If no word is known.
-        RAISES (ValueError): If there are no vectors.
+        RAISES (ValueError): If there are no vectors (M035).
         """
-        if not self.width:
-            where = f" in '{self._source}'" if self._source is not None else ""
-            raise ValueError(Errors.M035.format(where=where))
+        tokenizer, vocab = self._load_vectors()
         if not isinstance(source, str):
             raise ImageReadError(Errors.M036.format(caption=describe(source)))
-        tokenizer, vocab = self._load()
         words = [t.text for t in tokenizer(source) if not (t.is_punct or t.is_space)]
         rows = [row for row in (_look_up(vocab, word) for word in words) if row is not None]
         if not rows:
@@ -108,6 +108,12 @@ class CaptionsEncoder:
         if self.pooling == "words":
             return list(batch)
         return [rows.mean(axis=0, dtype="float64").astype("float32") for rows in batch]
+
+    def _load_vectors(self) -> Tuple[Any, Any]:
+        if not self.width:
+            where = f" in '{self._source}'" if self._source is not None else ""
+            raise ValueError(Errors.M035.format(where=where))
+        return self._load()
 
     def _load(self) -> Tuple[Any, Any]:
         if self._vocab is None and self._source is not None:
@@ -129,9 +135,11 @@ def _look_up(vocab: Vocab, word: str) -> Optional[np.ndarray]:
 
 
 def _fingerprint(vocab: Vocab) -> str:
-    """Tell one table of vectors from another by its shape and a thousand of its rows."""
+    """Tell one table of vectors from another by its shape, a thousand of its rows, and which word
+    has which row."""
     data = vocab.vectors.data
     n_rows, width = vocab.vectors.shape
     sample = to_numpy(data[:: max(1, n_rows // 1000)])
-    digest = hashlib.sha256(np.ascontiguousarray(sample, dtype="<f4").tobytes()).hexdigest()
-    return f"{n_rows}x{width}-{digest[:16]}"
+    digest = hashlib.sha256(np.ascontiguousarray(sample, dtype="<f4").tobytes())
+    digest.update(np.array(sorted(vocab.vectors.key2row.items()), dtype="<u8").tobytes())
+    return f"{n_rows}x{width}-{digest.hexdigest()[:16]}"

@@ -38,7 +38,7 @@ def encode(
     encoder (ImageEncoder): Reads pictures, or captions.
     batch_size (Optional[int]): Pictures to a batch; see `compute_vectors`.
     workers (int): Threads that read ahead of an encoder that takes one batch at a time.
-    overwrite (bool): Start from nothing.
+    overwrite (bool): Start from nothing. What is in the store stays until there are new vectors.
     progress (bool): Show a progress bar.
     RETURNS (EncodeSummary): What became of the pictures. One that cannot be read stops nothing.
     RAISES (ValueError): If the source or the store cannot be used with this encoder.
@@ -51,10 +51,11 @@ def encode(
         todo = {id_: path for id_, path in sources.items() if id_ not in writer}
         summary.present = len(sources) - len(todo)
         known = len(writer)
+        if "" in todo:
+            writer.missing[""] = Errors.M181.format(source=source)
         read = _reader(encoder, Path(source))
-        stream = compute_vectors(
-            todo.items(), encoder, read=read, batch_size=batch_size, workers=workers
-        )
+        named = ((id_, what) for id_, what in todo.items() if id_)
+        stream = compute_vectors(named, encoder, read=read, batch_size=batch_size, workers=workers)
         with (
             closing(stream),
             tqdm(total=len(todo), unit=f" {encoder.reads}s", disable=not progress) as bar,
@@ -163,9 +164,9 @@ def _find_pictures(folder: Path, summary: EncodeSummary) -> Dict[str, Any]:
 def _find_ids(path: Path, encoder: Any, summary: EncodeSummary) -> Dict[str, Any]:
     """Find the ids of a folder's pictures, of a JSON object or, of a file of vectors, all its ids."""
     if path.is_dir():
-        found: Iterable[str] = _find_pictures(path, summary)
-    elif path.suffix.lower() == ".json":
-        found = _read_captions(path)
+        return _find_pictures(path, summary)  # the vectors' ids may have the suffixes
+    if path.suffix.lower() == ".json":
+        found: Iterable[str] = _read_captions(path)
     else:
         found = encoder.ids
     return {id_: id_ for id_ in found}

@@ -48,10 +48,12 @@ class PrecomputedEncoder:
 
     @property
     def settings(self) -> Dict[str, Any]:
-        """RETURNS (Dict[str, Any]): Hashes of the files."""
-        self._load()  # says what is wrong with them
-        ids = None if self._ids_path is None else digest(self._ids_path)
-        return {"vectors": digest(self.path), "ids": ids}
+        """RETURNS (Dict[str, Any]): Hashes of the files; None for ids inside the file of vectors."""
+        ids_path = self._load().ids_path
+        return {
+            "vectors": digest(self.path),
+            "ids": None if ids_path is None else digest(ids_path),
+        }
 
     @property
     def ids(self) -> List[str]:

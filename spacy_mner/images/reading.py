@@ -6,7 +6,7 @@ import re
 import stat
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Iterator, Optional, Tuple, Union
 
 import numpy as np
 
@@ -15,8 +15,11 @@ from ..errors import Errors
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# 64 megapixels: above any phone's picture, below what endangers the memory (192 MB decoded).
+# 64 megapixels: above any phone's picture, below what endangers the memory (256 MB decoded, and as much
+# again while it is turned or converted).
 MAX_PIXELS = 64_000_000
+# Pixels of a picture that are converted at a time.
+STRIP = 2**18
 # Raster formats that Pillow decodes itself. Not EPS, PDF or others that start external programs.
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
 # fmt: off
@@ -26,6 +29,7 @@ SUFFIXES = frozenset({
 })
 # fmt: on
 
+ORIENTATION = 0x0112  # in EXIF data
 _URL = re.compile(r"^([a-z][a-z0-9+.-]+://|data:)", re.IGNORECASE)
 
 
@@ -53,7 +57,8 @@ def read_rgb(
     if isinstance(source, np.ndarray):
         return _decode(Image.fromarray(_to_uint8(source, name)), name, max_pixels)
     if isinstance(source, Image.Image):
-        return _decode(source, name, max_pixels)
+        found = _decode(source, name, max_pixels)
+        return found.copy() if found is source else found
     with _stream(source, name) as stream:
         return _decode(_identify(stream, name), name, max_pixels, at_least)
 
@@ -150,10 +155,12 @@ def _identify(stream: BinaryIO, name: str) -> "Image":
     prefix = stream.read(16)
     for kind in FORMATS:
         factory, accept = Images.OPEN.get(kind, (None, None))
-        if factory is None or (accept is not None and accept(prefix) is not True):
+        if factory is None:
             continue
         stream.seek(0)
         try:
+            if accept is not None and accept(prefix) is not True:
+                continue
             opened: Image = factory(stream, "")
             return opened
         except (SyntaxError, IndexError, TypeError, struct.error):
@@ -190,6 +197,8 @@ def _reason(err: BaseException) -> str:
 
 def _upright(image: "Image", ImageOps: Any) -> "Image":
     try:
+        if image.getexif().get(ORIENTATION, 1) == 1:
+            return image  # exif_transpose would copy it
         turned: Image = ImageOps.exif_transpose(image)
     except Exception:  # damaged EXIF data say nothing about the picture itself
         return image
@@ -197,29 +206,59 @@ def _upright(image: "Image", ImageOps: Any) -> "Image":
 
 
 def _to_rgb(image: "Image", Image: Any) -> "Image":
-    if image.mode == "RGB":
-        return image
     if image.mode.startswith(("I", "F")):
-        return _to_rgb(Image.fromarray(_scale_deep(np.asarray(image))), Image)
-    if "transparency" in image.info or image.mode in ("PA", "LA", "La", "RGBA", "RGBa"):
-        # RGBa cannot be converted to RGBA from everywhere, LA and La can.
-        layered = image.convert("RGBA")
-        white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, layered).convert("RGB")
-    return image.convert("RGB")
+        to_uint8 = _scale_deep(image)
+        return _by_strips(image, lambda strip: Image.fromarray(to_uint8(np.asarray(strip))), Image)
+    if image.mode in ("PA", "LA", "La", "RGBA", "RGBa") or _has_clear_colour(image):
+        return _by_strips(image, lambda strip: _on_white(strip, Image), Image)
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _scale_deep(pixels: np.ndarray) -> np.ndarray:
-    """Bring 16-bit, 32-bit and float greyscale, as in PNG and TIFF, to 8 bits."""
-    values = np.nan_to_num(pixels.astype("float64"), nan=0.0, posinf=0.0, neginf=0.0)
-    top = values.max(initial=0.0)
-    if np.issubdtype(pixels.dtype, np.floating) and top <= 1.0:
-        values = values * 255.0
+def _has_clear_colour(image: "Image") -> bool:
+    """Whether a colour, or several of a palette, stand for what is transparent."""
+    clear = image.info.get("transparency")
+    return isinstance(clear, tuple) if image.mode == "RGB" else clear is not None
+
+
+def _on_white(image: "Image", Image: Any) -> "Image":
+    # RGBa cannot be converted to RGBA from everywhere, LA and La can.
+    layered = image.convert("RGBA")
+    white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, layered).convert("RGB")
+
+
+def _strips(image: "Image") -> Iterator[Tuple[Tuple[int, int], "Image"]]:
+    """Go through a picture, a few rows at a time, each with its place."""
+    width, height = image.size
+    rows = max(1, STRIP // width)
+    for top in range(0, height, rows):
+        yield (0, top), image.crop((0, top, width, min(top + rows, height)))
+
+
+def _by_strips(image: "Image", convert: Callable[["Image"], "Image"], Image: Any) -> "Image":
+    """Convert a picture without a second one of its size in a mode that takes more memory."""
+    whole: Image = Image.new("RGB", image.size)
+    for place, strip in _strips(image):
+        whole.paste(convert(strip), place)
+    return whole
+
+
+def _scale_deep(image: "Image") -> Callable[[np.ndarray], np.ndarray]:
+    """How to bring 16-bit, 32-bit and float greyscale, as in PNG and TIFF, to 8 bits."""
+    top = max(_finite(np.asarray(strip)).max(initial=0.0) for _, strip in _strips(image))
+    dtype = np.asarray(image.crop((0, 0, 1, 1))).dtype
+    factor = 1.0
+    if np.issubdtype(dtype, np.floating) and top <= 1.0:
+        factor = 255.0
     elif top > 65535.0:
-        values = values * (255.0 / top)
-    elif top > 255.0 or pixels.dtype == np.uint16:
-        values = values / 257.0
-    return values.clip(0.0, 255.0).round().astype("uint8")
+        factor = 255.0 / top
+    elif top > 255.0 or dtype == np.uint16:
+        factor = 1.0 / 257.0
+    return lambda pixels: (_finite(pixels) * factor).clip(0.0, 255.0).round().astype("uint8")
+
+
+def _finite(pixels: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(pixels.astype("float64"), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _to_uint8(array: np.ndarray, name: str) -> np.ndarray:

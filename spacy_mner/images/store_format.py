@@ -56,6 +56,19 @@ def read_info(path: Path) -> EncoderInfo:
     return EncoderInfo(name, width, settings)
 
 
+def is_store(path: Path) -> bool:
+    """Whether a folder is described as a feature store, of whatever version and encoder.
+
+    path (Path): The folder.
+    RETURNS (bool): False for the `meta.json` of another program, too.
+    """
+    try:
+        meta = json.loads((path / META).read_text(encoding="utf8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(meta, dict) and meta.get("format") == FORMAT
+
+
 def read_index(path: Path) -> Tuple[List[Tuple[str, Optional[int]]], int]:
     """Read the index of a store as far as it was written completely.
 

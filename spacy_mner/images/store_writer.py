@@ -4,6 +4,7 @@ import json
 import os
 import time
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Dict, List, Optional, Set, Tuple, Type, Union
@@ -22,6 +23,7 @@ from .store_format import (
     VECTORS,
     VERSION,
     check_size,
+    is_store,
     read_index,
     read_info,
     read_missing,
@@ -38,15 +40,16 @@ except ImportError:  # Windows
 class FeatureStoreWriter:
     """Adds vectors to a feature store; use it in a `with` statement.
 
-    A store that is there already is continued, if the same encoder made it.
+    A store that is there already is continued, if the same encoder made it. A new one begins with the
+    first vectors that are written; until then, whatever it replaces is there.
 
     path (Union[str, Path]): The folder; made if it does not exist.
     encoder (Described): The encoder, or an `EncoderInfo`.
-    overwrite (bool): Start from nothing, also where there is a store of another encoder.
+    overwrite (bool): Put a new store in place of one that is there, also of another encoder.
     chunk (int): Pictures written at a time: what a killed run has to compute again at most.
     seconds (float): What was added is written after this time, also where it is less than a chunk.
-    RAISES (ValueError): If the folder holds other things, or vectors of another encoder, or if
-        another process is writing to it.
+    RAISES (ValueError): If the folder holds other things, or vectors of another encoder, if the
+        encoder has no vectors to give (M180), or if another process is writing to it.
     """
 
     def __init__(
@@ -60,22 +63,28 @@ class FeatureStoreWriter:
     ) -> None:
         self.path = Path(path)
         self.info = EncoderInfo.of(encoder)
+        if self.info.width < 1:
+            raise ValueError(Errors.M180.format(name=self.info.name, path=self.path))
         self.missing: Dict[str, str] = {}
         self._chunk = chunk
         self._seconds = seconds
         self._flushed = time.monotonic()
         self._buffer: List[Tuple[str, np.ndarray]] = []
-        # Something ended a flush halfway.
+        self._ids: Set[str] = set()
+        self._files: Optional[Tuple[BinaryIO, BinaryIO]] = None  # None: not begun yet
+        # Something ended a flush halfway, or the run before there was anything to write.
         self._stopped = False
         self._bad: Dict[str, List[str]] = {ZERO: [], CONSTANT: [], NOT_FINITE: []}
         self._check_folder(overwrite)
         self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock_folder(self.path)
+        self._resources = ExitStack()  # given back whatever happens to the rest
+        self._resources.callback(_unlock, _lock_folder(self.path))
         try:
-            self._vectors, self._index, self._ids = self._start(overwrite)
-            self.missing.update(read_missing(self.path))
+            if (self.path / META).exists() and not overwrite:
+                self._files = self._open()
+                self.missing.update(read_missing(self.path))
         except BaseException:
-            _unlock(self._lock)
+            self._resources.close()
             raise
         self._missing_on_disk = dict(self.missing)
 
@@ -88,6 +97,9 @@ class FeatureStoreWriter:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
+        # A run that failed before its first vector has nothing to put in place of an old store.
+        if error is not None and self._files is None and not self._buffer:
+            self._stopped = True
         self.close()
 
     @property
@@ -132,14 +144,15 @@ class FeatureStoreWriter:
         """
         if self._stopped:
             raise ValueError(Errors.M136.format(path=self.path))
+        vectors, index = self._files = self._files or self._begin()
         if self._buffer:
             self._stopped = True
             for _, array in self._buffer:
-                self._vectors.write(array.tobytes())
-            _sync(self._vectors)
+                vectors.write(array.tobytes())
+            _sync(vectors)
             lines = [[id_, len(a) if a.ndim == 2 else None] for id_, a in self._buffer]
-            self._index.write("".join(f"{json.dumps(line)}\n" for line in lines).encode("ascii"))
-            _sync(self._index)
+            index.write("".join(f"{json.dumps(line)}\n" for line in lines).encode("ascii"))
+            _sync(index)
             self._buffer = []
             self._stopped = False
         if self.missing != self._missing_on_disk:
@@ -153,13 +166,10 @@ class FeatureStoreWriter:
         Rows that were written without their lines stay so: written twice, they would push all that
         follow out of place. Whoever opens the store next cuts them off.
         """
-        try:
+        # On a full disk, closing a file fails as writing to it did.
+        with self._resources:
             if not self._stopped:
                 self.flush()
-        finally:
-            self._vectors.close()
-            self._index.close()
-            _unlock(self._lock)
         report = [
             f"{len(ids)} {kind} vector{'s' * (len(ids) > 1)} ({printable(', '.join(ids[:5]))}"
             f"{', ...' * (len(ids) > 5)})"
@@ -177,8 +187,9 @@ class FeatureStoreWriter:
             raise ValueError(Errors.M026.format(path=self.path, problem="it is not a folder"))
         ours = {META, VECTORS, INDEX, MISSING, f"{META}.tmp", f"{MISSING}.tmp"}
         others = {child.name for child in self.path.iterdir()} - ours
-        # Nothing of ours is written among somebody's pictures, let alone deleted there.
-        if others and not (self.path / META).exists():
+        # Nothing of ours is written among somebody's files, let alone deleted there. A pipeline has a
+        # meta.json, too.
+        if others and not is_store(self.path):
             problem = f"it holds other files ({', '.join(sorted(others)[:3])})"
             raise ValueError(Errors.M026.format(path=self.path, problem=problem))
         if (self.path / META).exists() and not overwrite:
@@ -187,19 +198,24 @@ class FeatureStoreWriter:
                 what = f"The feature store '{self.path}'"
                 raise ValueError(Errors.M028.format(what=what, difference=difference))
 
-    def _start(self, overwrite: bool) -> Tuple[BinaryIO, BinaryIO, Set[str]]:
-        if overwrite or not (self.path / META).exists():
-            # The description goes first: what lies in a folder without one is leftovers.
-            for name in (META, INDEX, VECTORS, MISSING):
-                (self.path / name).unlink(missing_ok=True)
-            meta = {"format": FORMAT, "version": VERSION, "encoder": self.info.to_json()}
-            write_json(self.path / META, meta)
+    def _begin(self) -> Tuple[BinaryIO, BinaryIO]:
+        """Put an empty store in place of whatever is there."""
+        # The description goes first: what lies in a folder without one is leftovers.
+        for name in (META, INDEX, VECTORS, MISSING):
+            (self.path / name).unlink(missing_ok=True)
+        meta = {"format": FORMAT, "version": VERSION, "encoder": self.info.to_json()}
+        write_json(self.path / META, meta)
+        return self._open()
+
+    def _open(self) -> Tuple[BinaryIO, BinaryIO]:
+        """Open the rows and the index behind what the index knows."""
         entries, index_end = read_index(self.path)
         rows = sum(regions or 1 for _, regions in entries)
         vectors_end = check_size(self.path, rows, self.info.width)
-        vectors = _append_at(self.path / VECTORS, vectors_end)
-        index = _append_at(self.path / INDEX, index_end)
-        return vectors, index, {id_ for id_, _ in entries}
+        self._ids.update(id_ for id_, _ in entries)
+        vectors = self._resources.enter_context(_append_at(self.path / VECTORS, vectors_end))
+        index = self._resources.enter_context(_append_at(self.path / INDEX, index_end))
+        return vectors, index
 
     def _check_id(self, id_: Any) -> None:
         problem = None

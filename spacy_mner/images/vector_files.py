@@ -32,10 +32,12 @@ class VectorFile:
 
     rows (Dict[str, ndarray]): (D,) or (R, D) by id.
     width (int): D.
+    ids_path (Optional[Path]): The file that the ids are from; None: they are in the file of vectors.
     """
 
     rows: Dict[str, np.ndarray]
     width: int
+    ids_path: Optional[Path] = None
 
 
 def read_vector_file(path: Path, ids: Optional[Path] = None) -> VectorFile:
@@ -68,12 +70,14 @@ def read_vector_file(path: Path, ids: Optional[Path] = None) -> VectorFile:
             raise
         reason = str(err).split("\n")[0]
         raise _unusable(path, f"{type(err).__name__}: {reason}") from err
+    ids_path = None
     if names is None or ids is not None:
-        names = _read_ids(path, ids)
-    return _join(path, names, rows)
+        ids_path = _find_ids(path, ids)
+        names = _read_ids(ids_path)
+    return VectorFile(*_join(path, names, rows), ids_path)
 
 
-def _join(path: Path, names: List[str], rows: Rows) -> VectorFile:
+def _join(path: Path, names: List[str], rows: Rows) -> Tuple[Dict[str, np.ndarray], int]:
     if len(names) != len(rows):
         raise _unusable(path, f"there are {len(names)} ids for {len(rows)} vectors")
     if not names:
@@ -89,7 +93,7 @@ def _join(path: Path, names: List[str], rows: Rows) -> VectorFile:
             raise _unusable(
                 path, f"{problem}not ({width or 'D'},) or (R, {width or 'D'}) of numbers"
             )
-    return VectorFile(dict(zip(names, rows, strict=True)), width)
+    return dict(zip(names, rows, strict=True)), width
 
 
 def _read_npy(path: Path) -> Tuple[Optional[List[str]], Rows]:
@@ -144,12 +148,16 @@ def _from_arrow(vector: Any) -> np.ndarray:
     return np.stack([row.to_numpy(zero_copy_only=False) for row in inner])
 
 
-def _read_ids(path: Path, ids: Optional[Path]) -> List[str]:
+def _find_ids(path: Path, ids: Optional[Path]) -> Path:
     beside = [path.with_suffix(suffix) for suffix in (".ids.txt", ".ids.json")]
     file = next((file for file in ([ids] if ids is not None else beside) if file.is_file()), None)
     if file is None:
         where = f"'{ids}' is not there" if ids is not None else f"there is no {beside[0].name}"
         raise _unusable(path, f"it has no ids of pictures, and {where}")
+    return file
+
+
+def _read_ids(file: Path) -> List[str]:
     text = file.read_text(encoding="utf-8-sig")
     if file.suffix != ".json":
         return [line.strip() for line in text.splitlines() if line.strip()]

@@ -1,9 +1,9 @@
 """Component `image_encoder`: turns `Doc._.image` into `Doc._.image_vec`."""
 
-import hashlib
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Union
 
 import numpy as np
 import srsly
@@ -23,6 +23,7 @@ from ..images.store import FeatureStore
 from ..images.types import EncoderInfo, ImageEncoder, check_encoder
 from ..models.shim import limit_threads_after_fork
 from .missing import MissingPictures
+from .sources import Picture, find_images, find_pictures, picture_key
 
 set_extensions()
 
@@ -119,16 +120,14 @@ class ImageEncoderPipe(Pipe):
         limit_threads_after_fork()
         if hasattr(self.encoder, "follow"):
             self.encoder.follow(docs[0].vocab)
-        waiting = [
-            doc for doc in docs if doc._.image_vec is None and not self._from_store(doc, missing)
-        ]
+        waiting = [(doc, self._look_up(doc, missing)) for doc in docs if doc._.image_vec is None]
         # A retweet brings the same picture again: each is computed once.
-        sources: Dict[Any, Any] = {}
-        for doc in waiting:
-            sources.update((_key(image), image) for image in self._sources(doc))
+        sources = {
+            self._key(x): x for _, pictures in waiting for x in pictures if isinstance(x, Picture)
+        }
         vectors = self._encode(sources, missing, recent)
-        for doc in waiting:
-            results = [vectors[key] for key in map(_key, self._sources(doc))]
+        for doc, pictures in waiting:
+            results = [vectors[self._key(x)] if isinstance(x, Picture) else x for x in pictures]
             found = [result for result in results if isinstance(result, np.ndarray)]
             errors = [str(result) for result in results if isinstance(result, ImageReadError)]
             # They travel with the doc, where a warning would stay in another process.
@@ -141,14 +140,41 @@ class ImageEncoderPipe(Pipe):
         for doc in docs:
             _make_serializable(doc)
 
-    def _sources(self, doc: Doc) -> List[Any]:
-        # Vectors that were computed elsewhere belong to an id, not to what is in the picture.
-        if self.encoder.reads == "id" and doc._.image_id is not None:
-            return [doc._.image_id]
-        return _images(doc)
+    def _look_up(self, doc: Doc, missing: MissingPictures) -> List[Union[Found, Picture]]:
+        """What the store has of a post's pictures, and those that are left to the encoder."""
+        found: List[Union[Found, Picture]] = []
+        for picture in find_pictures(doc):
+            stored = self._from_store(picture.id, missing)
+            if stored is not None:
+                found.append(stored)
+            elif self.encoder.reads == "id":
+                # Vectors that were computed elsewhere belong to an id, not to what is in the picture.
+                found.append(picture)
+            elif picture.images:
+                found += [Picture(picture.id, (image,)) for image in picture.images]
+            elif self.store_path is not None and picture.id is not None:
+                missing.add_id(picture.id)
+        return found
+
+    def _key(self, picture: Picture) -> Any:
+        if self.encoder.reads == "id":
+            return "id", (picture.id, *map(picture_key, picture.images))
+        return picture_key(picture.images[0])
+
+    def _read(self, picture: Picture) -> Any:
+        if self.encoder.reads != "id":
+            return self.encoder.read(picture.images[0])
+        first, *others = picture.names
+        try:
+            return self.encoder.read(first)
+        except ImageReadError:
+            for name in others:
+                with suppress(ImageReadError):
+                    return self.encoder.read(name)
+            raise
 
     def _encode(
-        self, sources: Dict[Any, Any], missing: MissingPictures, recent: RecentVectors
+        self, sources: Dict[Any, Picture], missing: MissingPictures, recent: RecentVectors
     ) -> Dict[Any, Found]:
         known = {key: recent.get(key) for key in sources}
         vectors: Dict[Any, Found] = {
@@ -157,34 +183,23 @@ class ImageEncoderPipe(Pipe):
         todo = [(key, source) for key, source in sources.items() if key not in vectors]
         if todo:
             self._check_saved()
-        for key, found in compute_vectors(todo, self.encoder):
-            problem = None if isinstance(found, ImageReadError) else judge_vector(found)
-            if problem in (NOT_FINITE, ZERO):
-                name = describe(sources[key])
-                found = ImageReadError(Errors.M039.format(source=name, problem=problem))
-            elif problem is not None:
-                missing.add_constant(sources[key])
-            vectors[key] = found
-            if isinstance(found, ImageReadError):
-                missing.add(sources[key], found)
-            else:
+        for key, found in compute_vectors(todo, self.encoder, read=self._read):
+            source = sources[key]
+            name = source.names[0] if self.encoder.reads == "id" else source.images[0]
+            vectors[key] = found = _judge(name, found, missing)
+            if isinstance(found, np.ndarray):
                 recent.add(key, found)
         return vectors
 
-    def _from_store(self, doc: Doc, missing: MissingPictures) -> bool:
-        if self.store_path is None or doc._.image_id is None:
-            return False
+    def _from_store(self, id_: Optional[str], missing: MissingPictures) -> Optional[Found]:
+        if self.store_path is None or id_ is None:
+            return None
         if self._store is None:
             store = FeatureStore.open(self.store_path)
             self.check_store(store)
             self._store = store
-        vector = self._store.get(doc._.image_id)
-        if vector is None:
-            if doc._.image is None:
-                missing.add_id(doc._.image_id)
-            return False
-        doc._.image_vec = np.array(vector)
-        return True
+        vector = self._store.get(id_)
+        return None if vector is None else _judge(id_, vector, missing)
 
     def check_store(self, store: FeatureStore) -> None:
         """Refuse vectors that cannot stand beside those of this component.
@@ -264,19 +279,16 @@ class ImageEncoderPipe(Pipe):
         self._saved = None
 
 
-def _images(doc: Doc) -> List[Any]:
-    image = doc._.image
-    if image is None:
-        return []
-    return list(image) if isinstance(image, (list, tuple)) else [image]
-
-
-def _key(image: Any) -> Tuple[str, Any]:
-    if isinstance(image, (str, Path)):
-        return "path", str(image)
-    if isinstance(image, (bytes, bytearray, memoryview)):
-        return "bytes", hashlib.sha256(image).digest()
-    return "object", id(image)
+def _judge(source: Any, found: Found, missing: MissingPictures) -> Found:
+    """Replace a vector that tells nothing by the reason, and count what is missing."""
+    problem = None if isinstance(found, ImageReadError) else judge_vector(found)
+    if problem in (NOT_FINITE, ZERO):
+        found = ImageReadError(Errors.M039.format(source=describe(source), problem=problem))
+    elif problem is not None:
+        missing.add_constant(source)
+    if isinstance(found, ImageReadError):
+        missing.add(source, found)
+    return found
 
 
 def _make_serializable(doc: Doc) -> None:
@@ -284,7 +296,7 @@ def _make_serializable(doc: Doc) -> None:
     image = doc._.image
     if image is None or isinstance(image, (str, bytes)):
         return
-    kept = [x for x in map(_serializable, _images(doc)) if x is not None]
+    kept = [x for x in map(_serializable, find_images(doc)) if x is not None]
     is_list = isinstance(image, (list, tuple))
     doc._.image = (kept if is_list else kept[0]) if kept else None
 

@@ -147,6 +147,50 @@ def test_captions(tmp_path):
     assert FeatureStore.open(tmp_path / "words")["1"].shape == (2, 4)
 
 
+def test_an_empty_id_is_a_missing_caption(tmp_path):
+    path = tmp_path / "captions.json"
+    path.write_text(json.dumps({"1": "dog", "": "a cat", "2": "cat"}))
+    encoder = create_encoder("captions", vectors=make_vectors(tmp_path))
+    for present in (0, 2):
+        summary = encode(path, tmp_path / "store", encoder)
+        assert (summary.total, summary.present, summary.encoded) == (3, present, 2 - present)
+        assert list(summary.missing) == [""]
+        assert "[M181]" in summary.missing[""]
+        assert "captions.json" in summary.missing[""]
+    assert FeatureStore.open(tmp_path / "store").ids == ["1", "2"]
+
+
+def test_captions_without_vectors_make_no_store(tmp_path):
+    path = tmp_path / "captions.json"
+    path.write_text('{"1": "dog"}')
+    with pytest.raises(ValueError, match="M035"):
+        encode(path, tmp_path / "store", create_encoder("captions"))
+    assert not (tmp_path / "store").exists()
+    encoder = create_encoder("captions", vectors=make_vectors(tmp_path))
+    assert encode(path, tmp_path / "store", encoder).encoded == 1
+
+
+def test_the_settings_of_captions_tell_which_word_has_which_row(tmp_path):
+    import spacy
+
+    settings = []
+    for words in (["dog", "cat"], ["cat", "dog"], ["dog", "cat"]):
+        nlp = spacy.blank("en")
+        for i, word in enumerate(words):
+            nlp.vocab.set_vector(word, np.eye(4, dtype="float32")[i])
+        nlp.to_disk(tmp_path / "vectors")
+        encoder = create_encoder("captions", vectors=str(tmp_path / "vectors"))
+        settings.append(encoder.settings)
+    assert settings[0] == settings[2] != settings[1]
+
+
+def test_overwriting_with_an_encoder_that_fails_keeps_the_store(folder, tmp_path):
+    encode(folder, tmp_path / "store", MeanColour())
+    with pytest.raises(KeyboardInterrupt):
+        encode(folder, tmp_path / "store", MeanColour(fail_after=0), overwrite=True)
+    assert len(FeatureStore.open(tmp_path / "store")) == 8
+
+
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]", '"text"', "{}"])
 def test_unusable_captions_files(tmp_path, text):
     path = tmp_path / "captions.json"

@@ -208,6 +208,15 @@ def test_a_file_of_ids_that_is_named(tmp_path):
         _ = missing.width
 
 
+def test_the_ids_beside_the_vectors_count_as_a_setting(tmp_path):
+    path = save_npy(tmp_path, VECTORS)
+    encode(path, tmp_path / "store", create_precomputed_encoder(path))
+    (tmp_path / "v.ids.txt").write_text("\n".join(reversed(IDS)), encoding="utf8")
+    with pytest.raises(ValueError, match=r"M028.*ids"):
+        encode(path, tmp_path / "store", create_precomputed_encoder(path))
+    assert create_precomputed_encoder(save_npz(tmp_path, VECTORS)).settings["ids"] is None
+
+
 def test_ids_and_names_of_files(tmp_path):
     np.savez(tmp_path / "flat.npz", **{"1": VECTORS[0], "2.jpg": VECTORS[1]})
     flat = create_precomputed_encoder(tmp_path / "flat.npz")
@@ -234,9 +243,7 @@ def test_bad_numbers_count_as_missing(tmp_path):
 
 
 def test_the_component_takes_the_id_of_the_picture(tmp_path):
-    nlp = spacy.blank("en")
-    block = {"@image_encoders": "precomputed", "vectors": str(save_npz(tmp_path, VECTORS))}
-    nlp.add_pipe("image_encoder", config={"encoder": block})
+    nlp = make_nlp(save_npz(tmp_path, VECTORS))
     by_id, by_name, both, neither = docs = [nlp.make_doc(str(i)) for i in range(4)]
     by_id._.image_id = "b"
     by_name._.image = "7.jpg"
@@ -250,6 +257,39 @@ def test_the_component_takes_the_id_of_the_picture(tmp_path):
     doc._.image_id = "unknown"
     with pytest.warns(UserWarning, match=r"MW020.*M109"):
         assert nlp(doc)._.image_vec is None
+
+
+def make_nlp(path):
+    nlp = spacy.blank("en")
+    block = {"@image_encoders": "precomputed", "vectors": str(path)}
+    nlp.add_pipe("image_encoder", config={"encoder": block})
+    return nlp
+
+
+def test_ids_that_have_the_suffix(tmp_path):
+    """`Doc._.image_id`, as `convert` and `predict` set it, is without."""
+    np.savez(tmp_path / "v.npz", **{"a.jpg": VECTORS[0], "sub/b.png": VECTORS[1]})
+    nlp = make_nlp(tmp_path / "v.npz")
+    docs = [nlp.make_doc(name) for name in ("a.jpg", "sub/b.png")]
+    for doc in docs:
+        doc._.image = str(tmp_path / "pictures" / doc.text)
+        doc._.image_id = doc.text[:-4]
+    for doc, vector in zip(nlp.pipe(docs), VECTORS[:2], strict=True):
+        np.testing.assert_array_equal(doc._.image_vec, vector)
+    gone = nlp.make_doc("x")
+    gone._.image, gone._.image_id = "pictures/c.jpg", "c"
+    with pytest.warns(UserWarning, match=r"MW020.*M109.*'c'"):
+        assert nlp(gone)._.image_vec is None
+
+
+@pytest.mark.parametrize("suffix", ["", ".jpg"])
+def test_each_of_several_pictures_is_looked_up(tmp_path, suffix):
+    np.savez(tmp_path / "v.npz", **{f"a{suffix}": VECTORS[0], f"sub/b{suffix}": VECTORS[1]})
+    nlp = make_nlp(tmp_path / "v.npz")
+    doc = nlp.make_doc("x")
+    doc._.image = [str(tmp_path / name) for name in ("a.jpg", "sub/b.jpg")]
+    doc._.image_id = "a"
+    np.testing.assert_array_equal(nlp(doc)._.image_vec, VECTORS[:2])
 
 
 def test_a_whole_file_becomes_a_store(tmp_path):
@@ -271,5 +311,12 @@ def test_the_vectors_of_some_pictures(tmp_path):
     summary = encode(folder, tmp_path / "store", encoder)
     assert (summary.total, summary.encoded, summary.ignored) == (2, 1, 1)
     assert "M109" in summary.missing["9"]
+    with_suffix = {"7.jpg": VECTORS[0], "sub/8.png": VECTORS[1]}
+    np.savez(tmp_path / "suffix.npz", **with_suffix)
+    (folder / "sub").mkdir()
+    (folder / "sub" / "8.png").write_bytes(b"never decoded")
+    other = create_precomputed_encoder(tmp_path / "suffix.npz")
+    assert encode(folder, tmp_path / "s3", other).encoded == 2
+    assert FeatureStore.open(tmp_path / "s3").ids == ["7", "sub/8"]
     (tmp_path / "captions.json").write_text('{"b": "whatever"}')
     assert encode(tmp_path / "captions.json", tmp_path / "s2", encoder).encoded == 1

@@ -4,6 +4,7 @@ import os
 import numpy as np
 import pytest
 
+from spacy_mner.images import reading
 from spacy_mner.images.reading import ImageReadError, inside, read_rgb
 
 Image = pytest.importorskip("PIL.Image")
@@ -109,6 +110,37 @@ def test_palette_with_transparency():
     assert np.asarray(read_rgb(as_bytes(image)))[0, 0].tolist() == [10, 20, 30]
 
 
+def test_a_transparent_colour_without_an_alpha_channel():
+    image = Image.fromarray(np.array([[[10, 20, 30], [40, 50, 60]]], dtype="uint8"))
+    for mode, clear in (("RGB", (10, 20, 30)), ("L", image.convert("L").getpixel((0, 0)))):
+        pixels = np.asarray(read_rgb(as_bytes(image.convert(mode), transparency=clear)))[0]
+        assert pixels[0].tolist() == [255, 255, 255]
+        assert pixels[1].max() < 255
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "RGBa", "P", "I;16", "I", "F"])
+def test_strips_make_no_difference(mode, monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 256, (23, 17, 4), dtype="uint8")
+    if mode in ("I;16", "I", "F"):
+        values = (pixels[:, :, 0] * 300.0).astype(
+            {"I;16": "uint16", "I": "int32", "F": "float32"}[mode]
+        )
+        image = Image.fromarray(values)
+    else:
+        image = Image.fromarray(pixels)
+        image = image.convert("LA").convert("PA") if mode == "PA" else image.convert(mode)
+    whole = np.asarray(read_rgb(image))
+    assert len(np.unique(whole)) > 16
+    monkeypatch.setattr(reading, "STRIP", 40)  # two rows at a time, the last one alone
+    np.testing.assert_array_equal(np.asarray(read_rgb(image)), whole)
+
+
+def test_a_picture_in_memory_is_not_handed_out():
+    image = picture()
+    read_rgb(image).paste((0, 0, 0), (0, 0, 40, 20))
+    assert np.asarray(image).any()
+
+
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_sixteen_bits_are_scaled_not_clipped(kind):
     deep = Image.fromarray(np.array([[0, 100, 25700, 65535]], dtype="uint16"))
@@ -171,6 +203,15 @@ def test_what_cannot_be_decoded_is_a_coded_error(tmp_path):
         with pytest.raises(ImageReadError, match=r"\[M020\]") as caught:
             read_rgb(source)
         assert len(str(caught.value)) < 600, what
+
+
+def test_a_decoder_that_stumbles_over_the_first_bytes(monkeypatch):
+    """Pillow's test for PPM once looked at the second of them, also where there is one only."""
+    Image.init()
+    factory, _ = Image.OPEN["PPM"]
+    monkeypatch.setitem(Image.OPEN, "PPM", (factory, lambda prefix: prefix[1] in b"123456"))
+    with pytest.raises(ImageReadError, match=r"M020.*not a picture"):
+        read_rgb(b"P")
 
 
 def test_empty_file_is_called_empty(tmp_path):

@@ -8,6 +8,7 @@ import textwrap
 
 import numpy as np
 import pytest
+import spacy
 
 from spacy_mner.images import store_writer
 from spacy_mner.images.store import FeatureStore, FeatureStoreWriter
@@ -157,6 +158,18 @@ def test_killed_while_starting(tmp_path):
     (path / "vectors.f32").write_bytes(b"leftovers of a store that was being overwritten")
     store = write(path, ["a"])
     np.testing.assert_array_equal(store["a"], vector(1))
+
+
+@pytest.mark.parametrize("deleted", [1, 2, 3, 4])
+def test_killed_while_overwriting(tmp_path, deleted):
+    path = tmp_path / "s"
+    write(path, ["a", "bb"])
+    (path / "missing.json").write_text('{"c": "gone"}')
+    for name in ("meta.json", "index.jsonl", "vectors.f32", "missing.json")[:deleted]:
+        (path / name).unlink()
+    store = write(path, ["ddd"])
+    assert (store.ids, store.missing) == (["ddd"], {})
+    np.testing.assert_array_equal(store["ddd"], vector(3))
 
 
 def test_an_exception_keeps_what_was_added(tmp_path):
@@ -357,3 +370,79 @@ def test_lost_rows_are_noticed(tmp_path):
         with pytest.raises(ValueError, match=r"M027.*20 bytes.*32"):
             use(tmp_path / "s")
     write(tmp_path / "s", ["a"], overwrite=True)
+
+
+def test_another_programs_folder_is_not_overwritten(tmp_path):
+    """A pipeline has a meta.json as well."""
+    spacy.blank("en").to_disk(tmp_path / "pipeline")
+    for overwrite in (False, True):
+        with pytest.raises(ValueError, match=r"M026.*config\.cfg"):
+            FeatureStoreWriter(tmp_path / "pipeline", encoder=INFO, overwrite=overwrite)
+    assert spacy.load(tmp_path / "pipeline").lang == "en"
+
+
+def test_a_store_beside_other_files_is_a_store(tmp_path):
+    write(tmp_path, ["a"])
+    (tmp_path / "notes.txt").touch()
+    assert write(tmp_path, ["bb"]).ids == ["a", "bb"]
+    assert write(tmp_path, ["c"], overwrite=True).ids == ["c"]
+    assert (tmp_path / "notes.txt").exists()
+
+
+def test_what_is_overwritten_stays_until_there_are_new_vectors(tmp_path):
+    def overwrite(*ids):
+        with FeatureStoreWriter(
+            tmp_path / "s", encoder=EncoderInfo("new", 4), overwrite=True
+        ) as writer:
+            assert (len(writer), writer.missing) == (0, {})
+            writer.missing["b"] = "broken"
+            for id_ in ids:
+                writer.add(id_, vector(1))
+            raise RuntimeError("no weights")
+
+    write(tmp_path / "s", ["a", "bb"])
+    with pytest.raises(RuntimeError, match="no weights"):
+        overwrite()
+    store = FeatureStore.open(tmp_path / "s")
+    assert (store.ids, store.encoder, store.missing) == (["a", "bb"], "test", {})
+    with pytest.raises(RuntimeError, match="no weights"):
+        overwrite("z")
+    store = FeatureStore.open(tmp_path / "s")
+    assert (store.ids, store.encoder, store.missing) == (["z"], "new", {"b": "broken"})
+
+
+def test_an_encoder_without_a_width_makes_no_store(tmp_path):
+    with pytest.raises(ValueError, match=r"M180.*'test'"):
+        FeatureStoreWriter(tmp_path / "s", encoder=EncoderInfo("test", 0))
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit for the size of a file")
+def test_a_full_disk_leaves_no_lock(tmp_path):
+    """Closing a file tries to write again what could not be written, and fails again."""
+    script = f"""
+        import resource, signal
+        import numpy as np
+        from spacy_mner.images.store import FeatureStore, FeatureStoreWriter
+        from spacy_mner.images.types import EncoderInfo
+        info = EncoderInfo("test", 1000, {{}})
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        hard = resource.RLIM_INFINITY
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+        writer = FeatureStoreWriter({str(tmp_path / "s")!r}, encoder=info, chunk=1)
+        try:
+            with writer:
+                for i in range(100):
+                    writer.add(str(i), np.arange(1000.0))
+        except OSError as err:
+            print(err)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        with FeatureStoreWriter({str(tmp_path / "s")!r}, encoder=info) as again:
+            again.add("last", np.arange(1000.0))
+        print(FeatureStore.open({str(tmp_path / "s")!r}).ids)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "File too large" in done.stdout
+    assert "['0', '1', '2', '3', '4', 'last']" in done.stdout

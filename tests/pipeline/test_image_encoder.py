@@ -282,6 +282,54 @@ def test_ids_that_the_store_does_not_hold_are_counted(nlp, tmp_path, stream):
     assert docs[1]._.image_vec is None
 
 
+def test_stored_vectors_that_tell_nothing_count_as_missing(nlp, tmp_path):
+    encoder = MeanColour()
+    zero, constant, good = np.zeros(3), np.ones(3), np.array([1.0, 2.0, 3.0])
+    writer = FeatureStoreWriter(tmp_path / "s", encoder=encoder)
+    for id_, vector in {"zero": zero, "nan": good, "same": constant, "good": good}.items():
+        writer.add(id_, vector)
+    with pytest.warns(UserWarning, match="MW022"):
+        writer.close()
+    # As another program may write it: row after row, in the order of the index.
+    rows = np.fromfile(tmp_path / "s" / "vectors.f32", dtype="<f4")
+    rows[3] = np.nan
+    rows.tofile(tmp_path / "s" / "vectors.f32")
+    pipe = ImageEncoderPipe("image_encoder", encoder, store=tmp_path / "s")
+    docs = make_docs(nlp, [None] * 4)
+    for doc, id_ in zip(docs, ["zero", "nan", "same", "good"], strict=True):
+        doc._.image_id = id_
+    with pytest.warns(UserWarning, match="MW02[04]") as caught:
+        list(pipe.pipe(docs))
+    texts = sorted(str(warning.message) for warning in caught)
+    assert len(texts) == 2
+    assert re.search(r"MW020.* 2 pictures .*zero, nan.*M039", texts[0])
+    assert re.search(r"MW024.* of 1 pictures .*same", texts[1])
+    for doc, problem in zip(docs[:2], ("all-zero", "NaN or infinite"), strict=True):
+        assert doc._.image_vec is None
+        (error,) = doc._.image_errors
+        assert error.startswith("[M039]")
+        assert problem in error
+    assert [doc._.image_vec.tolist() for doc in docs[2:]] == [[1, 1, 1], [1, 2, 3]]
+
+
+def test_each_of_several_pictures_is_looked_up(nlp, tmp_path):
+    """`Doc._.image_id` is the id of the first, as `convert` and `predict` set it."""
+    encoder = MeanColour()
+    with FeatureStoreWriter(tmp_path / "s", encoder=encoder) as writer:
+        writer.add("a", np.array([1.0, 2.0, 3.0]))
+        writer.add("sub/b.1", np.array([4.0, 5.0, 6.0]))
+        writer.add("42", np.array([7.0, 8.0, 9.0]))
+    Image.fromarray(colour(5)).save(tmp_path / "new.png")
+    images = [str(tmp_path / name) for name in ("a.jpg", "new.png", "sub/b.1.jpg")]
+    pipe = ImageEncoderPipe("image_encoder", encoder, store=tmp_path / "s")
+    beside, for_all, neither = docs = make_docs(nlp, [images, images, [colour(1), colour(2)]])
+    beside._.image_id, for_all._.image_id, neither._.image_id = "a", "42", "43"
+    list(pipe.pipe(docs))
+    assert beside._.image_vec.tolist() == [[1, 2, 3], mean(5), [4, 5, 6]]
+    assert for_all._.image_vec.tolist() == [[7, 8, 9]]
+    assert neither._.image_vec.tolist() == [mean(1), mean(2)]
+
+
 def test_store_of_another_encoder_is_refused(nlp, tmp_path):
     FeatureStoreWriter(tmp_path / "s", encoder=EncoderInfo("other", 3)).close()
     pipe = ImageEncoderPipe("image_encoder", MeanColour(), store=tmp_path / "s")

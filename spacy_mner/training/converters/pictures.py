@@ -7,7 +7,7 @@ import numpy
 from spacy.tokens import Doc
 
 from ...errors import Errors
-from ...images.reading import SUFFIXES, is_address
+from ...images.reading import SUFFIXES, inside, is_address
 from .records import Post
 from .report import Report
 
@@ -121,15 +121,17 @@ def find_image(name: str, folder: Path) -> Optional[Path]:
         suffix.
     folder (Path): The folder.
     RETURNS (Optional[Path]): The file, or None: no such file, or not below the folder (symbolic
-        links are followed before that is decided).
+        links are followed before that is decided). A link keeps its own name, which is that of the
+        picture in a feature store.
     """
     root = folder.resolve()
     for start in (name, *_tails(name)):
         for suffix in ("", *IMAGE_SUFFIXES):
             try:
-                path = (root / (start + suffix)).resolve()
-                if path.is_relative_to(root) and path.is_file():
-                    return folder / path.relative_to(root)
-            except (OSError, ValueError):  # a name too long, or with a null character in it
+                path = Path(start + suffix)
+                if (root / path).is_file() and inside(root, path):
+                    return folder / (inside(root, path.parent) / path.name).relative_to(root)
+            # A name is too long, has a null character in it, leads out of the folder or in a circle.
+            except (OSError, ValueError):
                 continue
     return None

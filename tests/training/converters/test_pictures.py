@@ -120,6 +120,28 @@ def test_absolute_paths_and_links(folder):
     assert find_image("link.jpg", folder) is None
 
 
+def test_a_link_keeps_its_name(doc, folder):
+    """It is the picture's id in the feature store of the folder."""
+    (folder / ".blobs").mkdir()
+    (folder / ".blobs" / "xyz").write_bytes(b"x")
+    os.symlink(".blobs/xyz", folder / "link.png")
+    os.symlink("sub", folder / "other")
+    for name in ("link.png", "link", str(folder / "link.png"), "sub/../link.png", "x/link.png"):
+        assert attach_files(doc, Post("x:1", text="a", image=name), folder, Report()), name
+        assert doc._.image == str(folder / "link.png")
+        assert doc._.image_id == "link"
+    # A folder that is a link is not entered when a folder is encoded; what it points to is.
+    assert find_image("other/b.PNG", folder) == folder / "sub" / "b.PNG"
+
+
+def test_links_in_a_circle_are_no_picture(folder):
+    os.symlink("circle.jpg", folder / "circle.jpg")
+    os.symlink("two", folder / "one")
+    os.symlink("one", folder / "two")
+    for name in ("circle.jpg", "circle", "one", "one/no.jpg"):
+        assert find_image(name, folder) is None
+
+
 def test_files_are_attached(doc, folder):
     report = Report()
     assert attach_files(doc, Post("x:1", text="a", image="images/a.jpg"), folder, report)
