@@ -152,7 +152,8 @@ def identify(trial: Trial, data: Data) -> Dict[str, Any]:
     """What a run depends on, and the hash of it. Paths and devices are not among it."""
     steps = trial.steps or find_steps(trial.config)
     config = trial.config
-    transformer = config.interpolate().get("paths", {}).get("transformer")
+    resolved = config.interpolate()
+    transformer = resolved.get("paths", {}).get("transformer")
     if transformer:
         # The same weights in another folder give the same figures.
         config = change(config, {"paths.transformer": hash_transformer(transformer)})
@@ -174,7 +175,7 @@ def identify(trial: Trial, data: Data) -> Dict[str, Any]:
         values["text"] = trial.text
     if trial.code is not None:
         values["code_sha"] = hash_file(trial.code)
-    paths = hash_paths(trial.config.interpolate())
+    paths = hash_paths(resolved)
     if paths:
         values["paths_sha"] = paths
     # The name is no cause: the same run under another one gives the same figures.
