@@ -1,11 +1,10 @@
 """What every test shares: equal random numbers, and GPU tests that skip where there is no GPU."""
 
-import importlib.util
-
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
 from thinc.api import fix_random_seed
+from thinc.compat import has_cupy_gpu
 
 # The tests' tensors are tiny: a second thread only waits, and slows them down many times on busy cores.
 torch.set_num_threads(1)
@@ -21,10 +20,11 @@ def _seed() -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip tests marked `gpu` without a CUDA device or without CuPy."""
-    if item.get_closest_marker("gpu") is None:
+    """Skip tests marked `gpu` without a CUDA device, or without CuPy unless marked `gpu(cupy=False)`."""
+    marker = item.get_closest_marker("gpu")
+    if marker is None:
         return
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    if importlib.util.find_spec("cupy") is None:
-        pytest.skip("CuPy is not installed")
+    if marker.kwargs.get("cupy", True) and not has_cupy_gpu:
+        pytest.skip("no CuPy that works with this GPU")

@@ -154,6 +154,12 @@ def test_several_processes_give_the_same(trained, tmp_path):
     assert one == two
 
 
+def test_several_processes_on_a_gpu_are_refused_at_once(tmp_path):
+    done = run("model", "posts.jsonl", tmp_path / "o.jsonl", "-n", 2, "--gpu-id", 0)
+    assert done.exit_code == 1
+    assert "[M153] --n-process 2 cannot be had on a GPU" in " ".join(done.output.split())
+
+
 def test_words_are_forgotten_in_a_long_stream(trained, monkeypatch):
     monkeypatch.setattr(labelling, "POSTS_PER_ZONE", 5)
     nlp = spacy.load(trained.model)

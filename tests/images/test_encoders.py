@@ -177,7 +177,7 @@ def test_device(case):
         case.make(device="toaster")
 
 
-@pytest.mark.gpu
+@pytest.mark.gpu(cupy=False)
 @each_of_pictures
 def test_gpu(case):
     encoder = case.make(device="cuda")
