@@ -1,6 +1,6 @@
 """Figure 3: which modality the model listens to at each token of a post."""
 
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from spacy.language import Language
@@ -12,8 +12,8 @@ from ..evaluation.spans import entity_pair
 from ..models.pytorch.attention import ModalityAttention
 from ..models.tagger import get_tagger
 from ..pictures import Condition, with_pictures
+from ..pipeline.find import find_mner
 from .captions import describe_picture
-from .pipelines import find_mner
 
 
 class Attended(NamedTuple):
@@ -44,7 +44,7 @@ def attend(
     images (Condition): pictures.
     RAISES (ValueError): M127 if the model has no modality attention.
     """
-    component = find_mner(nlp)
+    _, component = find_mner(nlp)
     if not isinstance(get_tagger(component.model).fusion, ModalityAttention):
         raise ValueError(Errors.M127.format(model=nlp.meta.get("name") or "of the argument"))
     settings = component.store_weights, component.scores
@@ -123,8 +123,7 @@ def weight_range(posts: Sequence[Dict[str, Any]]) -> Tuple[float, float]:
     weights = [weight for post in posts for row in post["weights"] for weight in row]
     # A modality that is missing has weight 0, which says nothing about attention.
     found = [weight for weight in weights if weight > 0]
-    low: Optional[float] = min(found, default=0.0)
-    return low or 0.0, max(found, default=1.0)
+    return min(found, default=0.0), max(found, default=1.0)
 
 
 def _bio(doc: Doc) -> List[str]:

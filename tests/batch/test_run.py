@@ -236,6 +236,17 @@ def test_strict(trained, posts, tmp_path, workers):
         label_files(trained.model, posts.folder, tmp_path / "a", strict=True, **arguments)
 
 
+def test_code_that_cannot_be_imported(trained, posts, tmp_path):
+    arguments = trained.model, posts.folder, tmp_path / "job"
+    with pytest.raises(ValueError, match=r"\[M160\].*missing\.py.*no such file"):
+        label_files(*arguments, code=tmp_path / "missing.py")
+    assert not (tmp_path / "job").exists()
+    code = tmp_path / "code.py"
+    code.write_text("raise RuntimeError('out of order')", encoding="utf8")
+    with pytest.raises(ValueError, match=r"\[M160\].*RuntimeError: out of order"):
+        label_files(*arguments, code=code)
+
+
 def test_no_posts(trained, tmp_path):
     (tmp_path / "none.jsonl").write_bytes(b"\n")
     summary = label_files(trained.model, tmp_path / "none.jsonl", tmp_path / "job")

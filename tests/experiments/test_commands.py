@@ -23,10 +23,10 @@ from spacy_mner.cli.vocab_sensitivity import vocab_sensitivity
 from spacy_mner.cli.when_images_help import when_images_help
 from spacy_mner.evaluation.evaluate import evaluate
 from spacy_mner.experiments.fingerprint import hash_vectors
-from spacy_mner.experiments.pipelines import find_mner
 from spacy_mner.experiments.probabilities import span_probabilities
-from spacy_mner.experiments.texts import read_docs
 from spacy_mner.experiments.when_images_help import Change, ChangedPost, change_blocks
+from spacy_mner.pipeline.find import find_mner
+from spacy_mner.training.spacy_files import read_docs
 
 from ..visualization.test_report import Checker
 from .conftest import CONFIGS
@@ -187,7 +187,7 @@ def test_only_a_minus_becomes_one():
 
 def test_probabilities_are_those_of_the_component(trained):
     nlp = spacy.load(trained.seeing)
-    component = find_mner(nlp)
+    _, component = find_mner(nlp)
     example = next(eg for eg in Corpus(trained.test)(nlp) if len(eg.reference.ents))
     doc = example.predicted
     doc._.image_vec = example.reference._.image_vec

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from spacy_mner.cli.ways_in import ways_in
-from spacy_mner.experiments.texts import read_docs
 from spacy_mner.experiments.ways import SHORT, WAYS, choose_ways, run_name, short_table, ways_table
+from spacy_mner.training.spacy_files import read_docs
 from spacy_mner.visualization.table import show
 
 from .conftest import CONFIGS
