@@ -1,5 +1,7 @@
 """What every test shares: equal random numbers, and GPU tests that skip where there is no GPU."""
 
+import os
+
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
@@ -9,8 +11,15 @@ from thinc.compat import has_cupy_gpu
 # The tests' tensors are tiny: a second thread only waits, and slows them down many times on busy cores.
 torch.set_num_threads(1)
 
-# A busy machine is no failure.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A busy machine is no failure. A test that fails says how to see that again; in CI, all days have the same
+# examples.
+settings.register_profile(
+    "patient",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+    derandomize="CI" in os.environ,
+)
 settings.load_profile("patient")
 
 

@@ -24,6 +24,7 @@ class Attended(NamedTuple):
     reference (Doc): the gold.
     right (bool): all entities are right.
     confidence (float): the mean probability of its predicted entities; 0 without any.
+    image_id (Optional[str]): of its picture in the data, which it may not have been shown.
     """
 
     place: int
@@ -31,6 +32,7 @@ class Attended(NamedTuple):
     reference: Doc
     right: bool
     confidence: float
+    image_id: Optional[str] = None
 
 
 def attend(
@@ -55,16 +57,16 @@ def attend(
     finally:
         component.store_weights, component.scores = settings
     attended = []
-    for index, (eg, doc) in enumerate(zip(copies, docs, strict=True)):
+    for index, (eg, doc, given) in enumerate(zip(copies, docs, examples, strict=True)):
         eg.predicted = doc
         pair = entity_pair(eg)
         if pair is None or len(doc) != len(eg.reference) or doc._.modality_weights is None:
             continue
         scores = [ent._.score for ent in doc.ents if ent._.score is not None]
         right = sorted(pair.gold) == sorted(pair.predicted)
-        attended.append(
-            Attended(index, doc, eg.reference, right, float(np.mean(scores)) if scores else 0.0)
-        )
+        confidence = float(np.mean(scores)) if scores else 0.0
+        image_id = given.reference._.image_id
+        attended.append(Attended(index, doc, eg.reference, right, confidence, image_id))
     return attended
 
 
@@ -87,8 +89,8 @@ def choose_posts(
     by_id: Dict[str, Attended] = {}
     for post in posts:
         by_id.setdefault(str(post.place + 1), post)
-        if post.reference._.image_id:
-            by_id.setdefault(str(post.reference._.image_id), post)
+        if post.image_id:
+            by_id.setdefault(str(post.image_id), post)
     for id_ in ids:
         if id_ not in by_id:
             known = ", ".join(list(by_id)[:6])

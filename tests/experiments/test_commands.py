@@ -214,10 +214,18 @@ def test_attention(trained, tmp_path):
     assert means[0].split(",")[:3] == ["Tokens", "Number", "word"]
     n_tokens = sum(len(doc) for doc in read_docs(trained.test))
     assert means[1].startswith(f"all,{n_tokens},")
-    one = attention(str(trained.seeing), trained.test, tmp_path / "one", ids=["3", "pictures/4"])
-    assert one[0]["name"] == "post 3"
-    off = attention(str(trained.seeing), trained.test, tmp_path / "off", ids=["3"], images="off")
-    assert all(row[2] == 0 for row in off[0]["weights"])
+
+
+@pytest.mark.parametrize("images", ["on", "off", "shuffled"])
+def test_attention_of_posts_by_number_and_by_image_id(trained, tmp_path, images):
+    """An image id names the post that has the picture in the data, whatever it is shown."""
+    posts = attention(
+        str(trained.seeing), trained.test, tmp_path, ids=["1", "pictures/4"], images=images
+    )
+    assert [post["name"] for post in posts] == ["post 1", "post 5"]
+    for post in posts:
+        assert post["modalities"] == ["word", "char", "image"]
+        assert all((row[2] > 0) == (images != "off") for row in post["weights"])
 
 
 def test_attention_errors(trained, tmp_path):

@@ -1,7 +1,12 @@
 """Every image encoder goes through the same properties; then each through its own."""
 
 import json
+import os
 import pickle
+import subprocess
+import sys
+import textwrap
+from importlib.util import find_spec
 
 import catalogue
 import numpy as np
@@ -144,13 +149,51 @@ def test_greyscale_and_alpha(case):
 
 
 @each_of_pictures
-def test_long_pictures_cost_no_memory(case):
-    """One of 1 x 20,000 pixels, scaled to 256 x 5,120,000, would take 4 GB."""
+def test_long_pictures_have_vectors(case):
     encoder = case.make()
     for shape in ((1, 20000, 3), (20000, 1, 3)):
         item = encoder.read(np.full(shape, 9, dtype="uint8"))
-        assert item.nbytes < 10**6
         assert np.isfinite(encoder.encode([item])[0]).all()
+
+
+# One encoder of each kind of preprocessing, and the package that it needs.
+PREPROCESSING = [
+    ("efficientnet_lite0", {}, "torch"),
+    ("torchvision", {"model": "resnet18"}, "torchvision"),
+    ("timm", {"model": "test_resnet"}, "timm"),
+    ("open_clip", {"model": "ViT-B-32", "weights": "openai"}, "open_clip"),  # crops
+    ("open_clip", {"model": "ViT-B-16-SigLIP", "weights": "webli"}, "open_clip"),  # squashes
+]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the memory is measured by a Unix call")
+def test_long_pictures_cost_no_memory():
+    """One of 1 x 2,000 pixels, scaled to 256 x 512,000, would take 400 MB."""
+    kinds = [(name, options) for name, options, needs in PREPROCESSING if find_spec(needs)]
+    script = f"""
+        import resource
+        import numpy as np
+        from spacy_mner.images.registry import get_image_encoder
+
+        def peak():
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+        for name, options in {kinds!r}:
+            encoder = get_image_encoder(name)(**options)
+            encoder.read(np.full((60, 80, 3), 9, dtype="uint8"))
+            before = peak()
+            for shape in ((1, 2000, 3), (2000, 1, 3)):
+                encoder.read(np.full(shape, 9, dtype="uint8"))
+            assert peak() - before < 20_000, f"{{name}} {{options}}: {{peak() - before}} kB"
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @each_of_pictures

@@ -186,7 +186,10 @@ def test_old_names_in_densenets_files(tmp_path):
     old = {re.sub(pattern, r"\1.\2", key): value for key, value in state.items()}
     assert "features.denseblock1.denselayer1.norm.1.weight" in old
     torch.save(old, tmp_path / "old.pth")
-    make("densenet121", path=tmp_path / "old.pth").recipe.load()
+    encoder = make("densenet121", path=tmp_path / "old.pth")
+    plain = make("densenet121", path=torchvision_file("densenet121"))
+    items = [plain.read(PICTURES[0])]
+    np.testing.assert_array_equal(encoder.encode(items), plain.encode(items))
 
 
 def test_settings_identify_model_weights_and_preprocessing(tmp_path):

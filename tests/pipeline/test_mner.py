@@ -637,7 +637,8 @@ def test_a_modality_of_the_default_config_can_be_left_out():
     egs = make_examples(nlp)
     nlp.initialize(lambda: egs)
     assert get_tagger(nlp.get_pipe("mner").model).modality_names == ["word"]
-    assert train(nlp, egs, steps=2)[-1] > 0
+    losses = train(nlp, egs, steps=3)
+    assert losses[-1] < losses[0]
 
 
 def test_wrong_width_of_a_picture(trained):
@@ -679,7 +680,8 @@ def test_training_with_read_only_pictures():
     image = picture()
     image.flags.writeable = False
     eg = make_example(nlp, "Ann met Bob", "B-PER O B-PER", image=image)
-    assert train(nlp, [eg], steps=3)[-1] > 0
+    losses = train(nlp, [eg], steps=3)
+    assert losses[-1] < losses[0]
 
 
 def test_no_picture_in_training_warns():

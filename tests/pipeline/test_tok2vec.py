@@ -231,7 +231,8 @@ def test_label_added_to_a_listener():
     np.testing.assert_allclose(
         emissions_in_pipeline(nlp)[..., : before.shape[-1]], before, atol=1e-5
     )
-    assert train(nlp, egs, steps=3)[-1] > 0
+    losses = train(nlp, egs, steps=3)
+    assert losses[-1] < losses[0]
 
 
 def test_empty_docs_with_a_listener():
@@ -240,6 +241,5 @@ def test_empty_docs_with_a_listener():
     assert [len(doc) for doc in docs] == [0, 3, 0]
     empty = make_doc(nlp, "")
     egs = [spacy.training.Example(empty, empty.copy()), *make_examples(nlp)]
-    losses = {}
-    nlp.update(egs, sgd=nlp.create_optimizer(), losses=losses)
-    assert losses["mner"] > 0
+    losses = train(nlp, egs, steps=3)
+    assert losses[-1] < losses[0]
