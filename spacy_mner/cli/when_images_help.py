@@ -18,6 +18,7 @@ from ..experiments.when_images_help import (
     find_changes,
 )
 from ..extensions import set_extensions
+from ..visualization.plots import load_pyplot
 from ._experiment import (
     CaptionsOption,
     DataArg,
@@ -89,7 +90,10 @@ def when_images_help(
     silent (bool): print nothing.
     RETURNS (List[ChangedPost]): all posts on which the two differ.
     RAISES (ValueError): M061 if there are no posts, M129 for a file of captions that cannot be read.
+    RAISES (ImportError): M128 without matplotlib.
     """
+    # Before anything that takes long.
+    load_pyplot()
     msg = Printer(no_print=silent, pretty=not silent)
     set_extensions()
     described = read_captions(captions)
