@@ -29,6 +29,7 @@ from spacy_mner.experiments.probabilities import span_probabilities
 from spacy_mner.experiments.texts import read_docs
 from spacy_mner.experiments.when_images_help import Change, ChangedPost, change_blocks
 
+from ..pipeline.builders import make_examples, make_nlp, model_config
 from ..visualization.test_report import Checker
 from .conftest import CONFIGS
 
@@ -239,6 +240,17 @@ def test_attention_errors(trained, tmp_path):
     code, output = run("attention", tmp_path / "none", trained.test, tmp_path)
     assert code == 1
     assert "[M130]" in output
+
+
+def test_attention_of_a_model_without_weights(tmp_path):
+    nlp = make_nlp(model=model_config(fusion={"@architectures": "spacy_mner.Concatenate.v1"}))
+    nlp.to_disk(tmp_path / "model")
+    docs = [eg.reference for eg in make_examples(nlp)]
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "data.spacy")
+    code, output = run("attention", tmp_path / "model", tmp_path / "data.spacy", tmp_path / "out")
+    assert (code, "[M127]" in output) == (1, True)
+    assert "ModalityAttention" in output
+    assert not (tmp_path / "out").exists()
 
 
 def test_attention_with_nothing_to_draw(trained, tmp_path):

@@ -1,6 +1,7 @@
 """What is typed after a command of the experiments reaches its function, every option of it."""
 
 import inspect
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -124,13 +125,18 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_every_option_is_handed_on(name, tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def _files(tmp_path, monkeypatch):
+    """Everything that is named on the command line, in the current folder."""
     monkeypatch.chdir(tmp_path)
     for path in ("a", "b", "data.spacy", "train.spacy", "test.spacy", "captions.json", "own.cfg"):
         Path(path).write_text("[training]\ndropout = 0.1\n", "utf8")
     Path("configs").mkdir()
     Path("code.py").write_text(CODE, "utf8")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_option_is_handed_on(name, monkeypatch):
     arguments, options, expected = CASES[name]
     module = import_module(f"spacy_mner.cli.{name.replace('-', '_')}")
     function = name.replace("-", "_")
@@ -167,3 +173,14 @@ def test_every_option_is_handed_on(name, tmp_path, monkeypatch):
     if "config" in found:
         assert found.pop("config") == {"training": {"dropout": 0.1}}
     assert found == expected
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_matplotlib_is_missed_before_anything_is_done(name, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    arguments, options, _ = CASES[name]
+    before = sorted(Path.cwd().iterdir())
+    result = CliRunner().invoke(app, ["mner", name, *arguments, *options])
+    assert result.exit_code == 1, result.output
+    assert "[M128]" in result.output
+    assert sorted(Path.cwd().iterdir()) == before
