@@ -8,6 +8,8 @@ from hypothesis import HealthCheck, settings
 from thinc.api import fix_random_seed
 from thinc.compat import has_cupy_gpu
 
+from .pipelines import trained_on_files, trained_on_vectors  # noqa: F401 (fixtures)
+
 # The tests' tensors are tiny: a second thread only waits, and slows them down many times on busy cores.
 torch.set_num_threads(1)
 

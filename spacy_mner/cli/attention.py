@@ -16,7 +16,7 @@ from ..extensions import set_extensions
 from ..pictures import Condition
 from ..training.spacy_files import read_examples
 from ..visualization.heatmap import draw_heatmaps
-from ..visualization.plots import save_figure
+from ..visualization.plots import load_pyplot, save_figure
 from ._experiment import CaptionsOption, DataArg, OutputArg, print_files, print_table
 from ._output import fail_on_coded_errors
 from ._util import Arg, CodeOption, GpuOption, Opt, command_line, mner_cli
@@ -101,7 +101,10 @@ def attention(
     RETURNS (List[Dict[str, Any]]): what was drawn, see `visualization/heatmap.py`.
     RAISES (ValueError): M061 without posts, M126 for an unknown id, M127 without modality attention,
         M147 if there is nothing to draw.
+    RAISES (ImportError): M128 without matplotlib.
     """
+    # Before anything that takes long.
+    load_pyplot()
     msg = Printer(no_print=silent, pretty=not silent)
     set_extensions()
     described = read_captions(captions)

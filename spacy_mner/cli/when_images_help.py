@@ -17,6 +17,7 @@ from ..experiments.when_images_help import (
 )
 from ..extensions import set_extensions
 from ..training.spacy_files import read_examples
+from ..visualization.plots import load_pyplot
 from ._experiment import (
     CaptionsOption,
     DataArg,
@@ -87,7 +88,10 @@ def when_images_help(
     silent (bool): print nothing.
     RETURNS (List[ChangedPost]): all posts on which the two differ.
     RAISES (ValueError): M061 if there are no posts, M129 for a file of captions that cannot be read.
+    RAISES (ImportError): M128 without matplotlib.
     """
+    # Before anything that takes long.
+    load_pyplot()
     msg = Printer(no_print=silent, pretty=not silent)
     set_extensions()
     described = read_captions(captions)

@@ -9,7 +9,7 @@ import pytest
 from spacy_mner.batch.run import label_files
 from spacy_mner.cli.predict import predict_cli  # noqa: F401 (attaches the command)
 
-from .util import contents
+from .util import KILLER, contents
 
 # Ray leaves sockets and files open when it is shut down, and warns of its own defaults.
 pytestmark = [
@@ -18,26 +18,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-# Imported in every worker through --code. The first worker that sees two shards done ends itself.
-KILLER = """
-import os, pathlib, signal, threading, time
-
-FOLDER = pathlib.Path({folder!r})
-
-def kill_once():
-    while len(list(FOLDER.glob("_job/done/*.json"))) < 2:
-        time.sleep(0.001)
-    try:
-        marker = os.open(FOLDER.parent / "killed", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-    except FileExistsError:
-        return
-    os.write(marker, str(os.getpid()).encode())
-    os.close(marker)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-threading.Thread(target=kill_once, daemon=True).start()
-"""
 
 
 @pytest.fixture(scope="module")

@@ -72,22 +72,6 @@ def test_settings_of_the_config_win_over_the_saved_ones(trained, tmp_path):
     assert srsly.read_json(tmp_path / "mner" / "cfg") == {"labels": ["LOC", "ORG", "PER"]}
 
 
-def test_a_cfg_of_an_earlier_version(trained, tmp_path):
-    """It held the settings, too: they are read over, and not written again."""
-    trained.to_disk(tmp_path)
-    old = {"labels": ["LOC", "ORG", "PER"], "spans_key": "old", "scores": False, "unheard_of": 1}
-    srsly.write_json(tmp_path / "mner" / "cfg", old)
-    nlp = spacy.load(tmp_path)
-    assert_same(trained, nlp)
-    assert nlp.get_pipe("mner").cfg == {"labels": ["LOC", "ORG", "PER"]}
-    from_bytes = make_nlp(initialize=False)
-    pipe = trained.get_pipe("mner")
-    data = srsly.msgpack_loads(pipe.to_bytes())
-    data["cfg"] = srsly.json_dumps(old)
-    from_bytes.get_pipe("mner").from_bytes(srsly.msgpack_dumps(data))
-    assert from_bytes.get_pipe("mner").to_bytes() == pipe.to_bytes()
-
-
 def test_settings_travel_with_a_pickle(trained):
     nlp = pickle.loads(pickle.dumps(trained))
     assert nlp(posts(nlp)[0])._.modality_weights is not None

@@ -166,22 +166,6 @@ def test_frozen_mner():
     assert "mner" not in losses
 
 
-def test_annotating_component():
-    """Later components see the entities in training."""
-    seen = []
-
-    @spacy.Language.component("tests_entity_spy")
-    def spy(doc):
-        seen.append(len(doc.ents))
-        return doc
-
-    nlp = make_nlp()
-    train(nlp, make_examples(nlp), steps=40)
-    nlp.add_pipe("tests_entity_spy")
-    nlp.update(make_examples(nlp), sgd=None, annotates=["mner", "tests_entity_spy"])
-    assert seen == [3, 2, 1, 3]
-
-
 def test_replace_listeners(tmp_path):
     nlp = make_listening()
     train(nlp, make_examples(nlp), steps=10)
