@@ -49,10 +49,10 @@ def many(posts, tmp_path):
 
 def test_same_as_the_local_engine(cluster, trained, posts, many, tmp_path):
     jobs = {"local": tmp_path / "local", "ray": tmp_path / "ray"}
-    for engine, job in jobs.items():
+    for (engine, job), workers in zip(jobs.items(), (1, 2), strict=True):
         summary = label_files(
             trained.model, many, job,
-            features=trained.store, shard_size=10, engine=engine, workers=2,
+            features=trained.store, shard_size=10, engine=engine, workers=workers,
         )  # fmt: skip
         assert summary.posts == 8 * posts.n
         assert summary.report.bad.count == 8 * posts.n_bad
@@ -68,10 +68,10 @@ def test_same_as_the_local_engine(cluster, trained, posts, many, tmp_path):
 
 
 def test_pictures_are_encoded_by_the_workers(cluster, trained_on_files, posts, tmp_path):
-    for engine in ("local", "ray"):
+    for engine, workers in (("local", 1), ("ray", 2)):
         summary = label_files(
             trained_on_files.model, posts.folder, tmp_path / engine,
-            images=trained_on_files.images, shard_size=13, engine=engine, workers=2,
+            images=trained_on_files.images, shard_size=13, engine=engine, workers=workers,
         )  # fmt: skip
         assert summary.with_picture == sum(i % 3 > 0 for i in range(posts.n))
     assert contents(tmp_path / "ray") == contents(tmp_path / "local")

