@@ -84,7 +84,8 @@ def test_other_errors_are_not_hidden(tmp_path, trained):
 def test_report(trained, tmp_path):
     for images in ("on", "off"):
         path = tmp_path / "metrics" / f"evaluation-{images}.json"
-        evaluate(trained.model, trained.data, images=images, output=path)
+        command = f"evaluate MODEL DATA --images {images}"
+        evaluate(trained.model, trained.data, images=images, output=path, command=command)
     code, output = run("report", tmp_path / "metrics", tmp_path / "report.html", "--title", "A & B")
     assert code == 0, output
     page = (tmp_path / "report.html").read_text(encoding="utf8")
