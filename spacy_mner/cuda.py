@@ -1,7 +1,7 @@
 """What is particular to CUDA."""
 
 from contextlib import contextmanager
-from typing import Iterator
+from typing import Any, Iterator, Tuple
 
 import torch
 
@@ -21,7 +21,7 @@ def exact_cudnn(device: torch.device) -> Iterator[None]:
     elif hasattr(cudnn, "conv"):
         # Since torch 2.9 each operator has its own precision, and the flag below refuses to be mixed
         # with it.
-        operators = (cudnn.conv, cudnn.rnn)
+        operators: Tuple[Any, ...] = (cudnn.conv, cudnn.rnn)
         before = [operator.fp32_precision for operator in operators]
         for operator in operators:
             operator.fp32_precision = "ieee"
