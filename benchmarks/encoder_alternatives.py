@@ -30,7 +30,7 @@ from spacy_mner.models.pytorch import bilstm
 from spacy_mner.models.pytorch.bilstm import BiLSTM
 from spacy_mner.models.pytorch.packing import pack, pad
 from spacy_mner.models.tagger import get_tagger
-from spacy_mner.pipeline.find import find_mners
+from spacy_mner.pipeline.find import find_mner
 
 try:
     import onnx
@@ -88,7 +88,7 @@ def main(
 
 def find_network(model: str) -> BiLSTM:
     """The Bi-LSTM of a pipeline."""
-    _, component = find_mners(spacy.load(model))[0]
+    _, component = find_mner(spacy.load(model))
     network = getattr(get_tagger(component.model).encoder, "network", None)
     if not isinstance(network, BiLSTM) or network.lstm.num_layers != 1:
         raise typer.BadParameter("the encoder of this pipeline is no BiLSTM of one layer")

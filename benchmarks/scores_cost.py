@@ -20,7 +20,7 @@ from spacy.training import Corpus
 
 from spacy_mner.extensions import set_extensions
 from spacy_mner.pictures import with_pictures
-from spacy_mner.pipeline.find import find_mners
+from spacy_mner.pipeline.find import find_mner
 
 
 def main(
@@ -34,7 +34,7 @@ def main(
     torch.set_num_threads(threads)
     set_extensions()
     nlp = spacy.load(model)
-    _, component = find_mners(nlp)[0]
+    _, component = find_mner(nlp)
     docs = [eg.predicted for eg in with_pictures(Corpus(data)(nlp))]
     label(nlp, docs, batch_size)
     seconds: dict[bool, list[float]] = {True: [], False: []}

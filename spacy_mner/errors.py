@@ -1,6 +1,9 @@
 """Coded errors and warnings: what was wrong, with which value, and what to do next."""
 
-from typing import Any, Iterable
+import re
+from typing import Any, Iterable, Optional, Sequence
+
+_CODE = r"^\[MW?\d{3}\] "
 
 
 class _WithCodes(type):
@@ -55,8 +58,10 @@ class Warnings(metaclass=_WithCodes):
         "'{id}'. Encode the missing ones (python -m spacy mner encode), or clear Doc._.image_id."
     )
 
-    # Data: MW040-MW059
+    # Data: MW040
     MW040 = "--label {old}=...: no entity has the type '{old}'. Types that were written: {found}."
+
+    # Jobs over many files: MW050-MW059
     MW050 = (
         "The cluster has {found:g} GPUs now, fewer than one process wants (--num-gpus): the job waits "
         "until there are more. Give no --num-gpus and no --gpu-id to use CPUs."
@@ -338,7 +343,7 @@ class Errors(metaclass=_WithCodes):
     M111 = "--set {text} is not understood. Write OPTION=VALUE, e.g. --set model=resnet50."
     M112 = "The vector of the picture '{id}' in '{path}' holds NaN or infinite values."
 
-    # Experiments: M120-M139
+    # Experiments: M120-M131, M137-M139, M146-M147
     M120 = (
         "The two systems were not scored on the same posts: {problem}. Score both on the same data "
         "file, in the same order."
@@ -405,12 +410,7 @@ class Errors(metaclass=_WithCodes):
         "config.json, the tokenizer's files and the weights of an encoder such as BERT."
     )
 
-    M136 = (
-        "The feature store '{path}' was stopped while it wrote. Open it again: what is complete in it stays, "
-        "the rest is cut off."
-    )
-
-    # Confidence: M140-M149
+    # Confidence: M140-M145
     M140 = (
         "The decoder '{decoder}' knows no probabilities of tags and sequences. marginals, n_best and "
         "log_probability need one that has them, such as spacy_mner.CRF.v1."
@@ -461,6 +461,8 @@ class Errors(metaclass=_WithCodes):
         "again to make it again."
     )
     M159 = "'{path}' is damaged: {problem}. Give --overwrite to begin the job again, or another folder."
+    M160 = "The code in '{path}' (--code) cannot be imported: {problem}."
+
     # Transformers: M170-M179
     M170 = (
         "No component of the pipeline ({pipeline}) has a fast tokenizer of Hugging Face, so no text can "
@@ -479,7 +481,12 @@ class Errors(metaclass=_WithCodes):
         "drop_last_layers = {count} cannot be done: {problem}. Set drop_last_layers = 0 in "
         "[initialize.after_init]."
     )
-    # Pictures and feature stores, once more: M180-M189
+
+    # Pictures and feature stores, once more: M136, M180-M189
+    M136 = (
+        "The feature store '{path}' was stopped while it wrote. Open it again: what is complete in it stays, "
+        "the rest is cut off."
+    )
     M180 = (
         "The image encoder '{name}' does not know how long its vectors are, so no feature store "
         "'{path}' can be made with it. Give it what it takes them from (a pipeline with word vectors: "
@@ -496,6 +503,28 @@ class Errors(metaclass=_WithCodes):
         "would take the pictures of --images by the names of their files. Encode the captions "
         "(python -m spacy mner encode CAPTIONS.json STORE --encoder {encoder}), and pass --features STORE."
     )
+
+
+def listed(names: Sequence[str], total: Optional[int] = None, *, at_most: int = 5) -> str:
+    """Name the first of many.
+
+    names (Sequence[str]): All names, or the first ones.
+    total (Optional[int]): How many there are. None: as many as there are names.
+    at_most (int): How many are named.
+    RETURNS (str): "a, b, c, d, e, ..."
+    """
+    total = len(names) if total is None else total
+    return ", ".join([*names[:at_most], *(["..."] if total > len(names[:at_most]) else [])])
+
+
+def is_coded(error: BaseException) -> bool:
+    """RETURNS (bool): Whether an error is one of this package's, which says all there is to say."""
+    return re.match(_CODE, str(error)) is not None
+
+
+def without_code(message: str) -> str:
+    """RETURNS (str): A message of this package without its code."""
+    return re.sub(_CODE, "", message)
 
 
 def check_choice(setting: str, value: str, options: Iterable[str]) -> None:

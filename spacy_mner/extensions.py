@@ -6,7 +6,7 @@ from typing import Dict, Optional
 import numpy as np
 from spacy.tokens import Doc, Span, Token
 
-# The factories' names stand in `SpanGroup.attrs`, so that scores of other components that use
+# Stands in `SpanGroup.attrs`, so that scores of other components that use
 # spaCy's convention (`attrs["scores"]`) are not mistaken for ours.
 SCORES_SOURCE = "mner"
 

@@ -1,4 +1,4 @@
-"""Output files that are either complete or absent, and text that they can hold."""
+"""Output that is either complete or absent, by one writer at a time, and text that files can hold."""
 
 import os
 import shutil
@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import IO, Any, Callable, Iterator
 
 import srsly
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
@@ -41,6 +46,36 @@ def write_json(path: Path, data: Any, *, indent: int = 2) -> None:
     with atomic_text(path) as stream:
         stream.write(srsly.json_dumps(data, indent=indent))
         stream.write("\n")
+
+
+def sync(stream: IO[Any]) -> None:
+    """Have what was written on the disk, where a power cut leaves it."""
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+@contextmanager
+def locked(folder: Path, message: str) -> Iterator[None]:
+    """Be the only writer in a folder. The system frees the lock of a process that was killed.
+
+    folder (Path): The folder.
+    message (str): What to say if another process is there.
+    RAISES (ValueError): With the message.
+    """
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(message) from None
+        except OSError:
+            pass  # A file system without locks: two writers at a time are the user's own affair there.
+        yield
+    finally:
+        os.close(handle)
 
 
 def storable(text: str) -> str:

@@ -51,8 +51,8 @@ def files(tmp_path_factory):
     return folder
 
 
-def contestant(files, name, **settings):
-    nlp = recipes.make_with_recipe(name, files / "mner.cfg", str(files / "vectors"))
+def contestant(files, name, *, config=None, **settings):
+    nlp = recipes.make_with_recipe(name, config or files / "mner.cfg", str(files / "vectors"))
     posts = files / "posts.spacy"
     return learning_curve.Contestant(nlp, posts, posts, **{"every": 4, "patience": 0, **settings})
 
@@ -179,9 +179,11 @@ def test_others_turns_change_nothing(files, alone):
     assert ner.points[0].updates == 1
 
 
-def test_patience_counts_evaluations(files, monkeypatch):
-    monkeypatch.setattr(learning_curve, "evaluate", lambda nlp, examples: {"ents_f": 0.5})
-    mner = contestant(files, "mner", every=2, patience=3)
+def test_patience_counts_evaluations(files, tmp_path):
+    config = Config().from_disk(files / "mner.cfg", interpolate=False)
+    learns_nothing = {"training.optimizer.learn_rate.initial_rate": 0.0}
+    change(config, learns_nothing).to_disk(tmp_path / "mner.cfg", interpolate=False)
+    mner = contestant(files, "mner", config=tmp_path / "mner.cfg", every=2, patience=3)
     mner.take_turn(1000, 1000)
     assert mner.ended_by == "patience"
     # The first one is the best, and three more have not raised it.

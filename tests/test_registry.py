@@ -1,6 +1,7 @@
 """Every registered name resolves, and installing the package costs other pipelines nothing."""
 
 import configparser
+import json
 import subprocess
 import sys
 from importlib import import_module
@@ -8,9 +9,13 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import catalogue
+import numpy as np
 import pytest
 import spacy
 import thinc
+
+from spacy_mner.images.store import FeatureStoreWriter
+from spacy_mner.images.types import EncoderInfo
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,11 +27,14 @@ BLOCKED = (
     "open_clip",
     "safetensors",
     "transformers",
+    "huggingface_hub",
     "matplotlib",
     "skimage",
     "pandas",
     "pyarrow",
+    "ray",
     "sklearn",
+    "cupy",
 )
 # spaCy imports the components of every installed package with its first pipeline; those of
 # spacy-transformers bring their own heavy packages and warnings.
@@ -116,6 +124,44 @@ import spacy
 nlp = spacy.blank("en")
 nlp.add_pipe("mner")
 assert nlp.pipe_names == ["mner"]
+loaded = set(m.partition(".")[0] for m in sys.modules)
+assert not loaded & set({BLOCKED!r})
+"""
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_converts_trains_and_predicts_without_the_optional_packages(tmp_path):
+    """With pictures that are in a store; all commands are imported, too."""
+    with FeatureStoreWriter(tmp_path / "store", encoder=EncoderInfo("test", 4, {})) as writer:
+        for i, name in enumerate("ab"):
+            writer.add(name, np.eye(2, 4, dtype="float32")[i])
+    post = {"tokens": ["Ann", "met", "Bob"], "tags": ["B-PER", "O", "B-PER"], "image": "a"}
+    other = {"tokens": ["in", "Oslo"], "tags": ["O", "B-LOC"], "image": "b"}
+    lines = [json.dumps(record) + "\n" for record in (post, other)]
+    (tmp_path / "posts.jsonl").write_text("".join(lines), encoding="utf8")
+    done = run(
+        f"""
+import warnings
+from pathlib import Path
+import spacy
+import spacy_mner.cli
+from spacy.training import Corpus
+from spacy_mner.cli.convert import convert
+folder = Path({str(tmp_path)!r})
+convert(str(folder / "posts.jsonl"), folder / "posts.spacy", features=folder / "store")
+nlp = spacy.blank("en")
+nlp.add_pipe("mner")
+examples = list(Corpus(folder / "posts.spacy")(nlp))
+assert all(eg.reference._.image_vec.shape == (4,) for eg in examples)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # there are no word vectors
+    optimizer = nlp.initialize(lambda: examples)
+optimizer.learn_rate = 0.003
+for _ in range(25):
+    nlp.update(examples, sgd=optimizer)
+for text, ents in (("Ann met Bob", "PER PER"), ("in Oslo", "LOC")):
+    assert " ".join(ent.label_ for ent in nlp(text).ents) == ents
 loaded = set(m.partition(".")[0] for m in sys.modules)
 assert not loaded & set({BLOCKED!r})
 """

@@ -1,21 +1,15 @@
 """The folder that a job writes to: shards, and which of them are done."""
 
 import json
-import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 from ..errors import Errors
-from ..output import atomic_text, write_json
+from ..output import atomic_text, locked, write_json
 from .shards import Shard
 from .sinks import SINKS
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 # Readers of a folder of data (Spark, pyarrow, our own) leave names with an underscore out.
 _STATE = "_job"
@@ -75,7 +69,7 @@ class JobFolder:
         """
         self._check()
         self.state.mkdir(parents=True, exist_ok=True)
-        with _locked(self.state, self.path):
+        with locked(self.state, Errors.M152.format(path=self.path)):
             if overwrite:
                 self._delete_shards()
             self._compare(job)
@@ -146,23 +140,3 @@ class JobFolder:
         for folder in (self.path, self.state, self.state / "done"):
             for path in folder.glob(".*.tmp"):
                 path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _locked(folder: Path, shown: Path) -> Iterator[None]:
-    """Lock a folder; the system frees the lock of a process that was killed."""
-    if fcntl is None:
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise ValueError(Errors.M152.format(path=shown)) from None
-    except OSError:
-        pass  # A file system without locks: two runs write the same, so that neither spoils anything.
-    try:
-        yield
-    finally:
-        os.close(handle)

@@ -10,8 +10,8 @@ from ..errors import Errors
 from ..extensions import set_extensions
 from ..images.store import FeatureStore
 from ..models.tagger import get_tagger
+from ..pipeline.find import find_mners
 from ..pipeline.image_encoder import ImageEncoderPipe
-from ..pipeline.mner import MultimodalEntityRecognizer
 
 
 class Loaded(NamedTuple):
@@ -51,7 +51,7 @@ def load_pipeline(
             raise ValueError(Errors.M190.format(name=pipe.name, encoder=pipe.encoder.name))
         if store is not None:
             pipe.check_store(store)
-    pipes = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, MultimodalEntityRecognizer)]
+    pipes = find_mners(nlp).values()
     if weights and not pipes:
         raise ValueError(Errors.M065.format(model=model, pipes=", ".join(nlp.pipe_names)))
     kept = weights or any(pipe.store_weights for pipe in pipes)
@@ -74,6 +74,5 @@ def forget_forms(nlp: Language) -> None:
 
     nlp (Language): The pipeline.
     """
-    for _, pipe in nlp.pipeline:
-        if isinstance(pipe, MultimodalEntityRecognizer):
-            get_tagger(pipe.model).cache.clear()
+    for pipe in find_mners(nlp).values():
+        get_tagger(pipe.model).cache.clear()

@@ -1,7 +1,6 @@
 """Writers of labelled posts: JSONL, Parquet, spaCy's DocBin. A file is complete or absent."""
 
 import json
-import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Callable, Dict, Iterator, List, NamedTuple, Protocol
@@ -9,7 +8,7 @@ from typing import IO, Any, Callable, Dict, Iterator, List, NamedTuple, Protocol
 from spacy.tokens import Doc, DocBin
 
 from ..errors import Errors
-from ..output import atomic_bytes, atomic_text
+from ..output import atomic_bytes, atomic_text, sync
 from ..training.converters import Post, RecordError
 from .labelling import Record, describe, describe_error
 
@@ -35,7 +34,7 @@ def open_jsonl(path: Path) -> Iterator[Sink]:
     """
     with atomic_text(path) as stream:
         yield _Records(lambda record: _write_line(stream, record))
-        _sync(stream)
+        sync(stream)
 
 
 @contextmanager
@@ -72,7 +71,7 @@ def open_parquet(path: Path) -> Iterator[Sink]:
         if rows:
             flush()
         writer.close()
-        _sync(stream)
+        sync(stream)
 
 
 def _make_schema(pyarrow: Any) -> Any:
@@ -117,7 +116,7 @@ def open_docbin(path: Path) -> Iterator[Sink]:
     yield sink
     with atomic_bytes(path) as stream:
         stream.write(sink.bin.to_bytes())
-        _sync(stream)
+        sync(stream)
 
 
 class _Records:
@@ -152,12 +151,6 @@ class _Docs:
 
 def _write_line(stream: IO[str], record: Record) -> None:
     stream.write(json.dumps(record, ensure_ascii=False) + "\n")
-
-
-def _sync(stream: IO[Any]) -> None:
-    """Have the data on the disk before the file gets its name, which a power cut may not undo."""
-    stream.flush()
-    os.fsync(stream.fileno())
 
 
 class Format(NamedTuple):

@@ -42,5 +42,4 @@ class Summary:
             setattr(self, name, getattr(self, name) + other[name])
         for name in _CASES:
             cases: Cases = getattr(self.report, name)
-            # A shard that an older version finished may lack a kind.
-            cases.extend(Cases(**other.get(name, {})))
+            cases.extend(Cases(**other[name]))

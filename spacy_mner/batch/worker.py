@@ -1,16 +1,16 @@
 """What labels shards, in this process or another one, on this machine or another one."""
 
 import platform
-import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Union
+from typing import Any, Callable, Dict, Optional, Union
 
 import torch
-from spacy.cli._util import import_code, setup_gpu
+from spacy.util import import_file
+from thinc.api import require_gpu
 
-from ..errors import Errors
+from ..errors import Errors, is_coded
 from ..images.store import FeatureStore
 from ..training.converters import RecordError
 from .folder import JobFolder
@@ -65,8 +65,10 @@ class Worker:
         self.settings = settings
         self.folder = JobFolder(Path(settings.output), settings.to)
         torch.set_num_threads(1)
-        import_code(settings.code)
-        setup_gpu(settings.use_gpu, silent=True)
+        if settings.code is not None:
+            _import_code(Path(settings.code))
+        if settings.use_gpu >= 0:
+            require_gpu(settings.use_gpu)
         self._images = None if settings.images is None else Path(settings.images)
         self._store = None if settings.features is None else FeatureStore.open(settings.features)
         self.nlp, _ = load_pipeline(
@@ -131,17 +133,25 @@ class RemoteWorker:
                 self._worker = Worker(self._settings)
             return self._worker.run(shard)
         except (ValueError, OSError, ImportError) as error:
-            if not re.match(r"\[M\d{3}\] ", str(error)):
+            if not is_coded(error):
                 raise
             return str(error)
 
     def _check_paths(self, shard: Shard) -> None:
         settings = self._settings
-        paths: List[Optional[str]] = [settings.output, settings.images, settings.features]
+        paths = [settings.output, settings.images, settings.features, settings.code]
         paths += [slice_.file.path for slice_ in shard.slices]
         for path in paths:
             if path is not None and not Path(path).exists():
                 raise ValueError(Errors.M156.format(path=path, node=platform.node()))
+
+
+def _import_code(path: Path) -> None:
+    try:
+        import_file("python_code", path)
+    except Exception as error:  # whatever is in the file
+        problem = f"{type(error).__name__}: {error}"
+        raise ValueError(Errors.M160.format(path=path, problem=problem)) from error
 
 
 def check_result(result: Union[Result, str]) -> Result:

@@ -1,7 +1,5 @@
 """Options and messages that the commands of experiments share."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, List, Optional, Sequence
 
@@ -9,7 +7,6 @@ from thinc.api import Config
 from wasabi import Printer
 
 from ..experiments.multi_seed import Result
-from ..experiments.runs import Data
 from ..visualization.spread import spread_of
 from ..visualization.table import Table
 from ._util import Arg, Opt
@@ -80,23 +77,9 @@ CaptionsOption = Annotated[
 ]
 
 
-def make_data(train: Path, test: Path, vectors: Optional[str], dev_from_train: float) -> Data:
-    """The data of an experiment."""
-    return Data(train, test, vectors, dev_from_train)
-
-
 def load_configs(folder: Path, names: Sequence[str]) -> "dict[str, Config]":
     """Configs by name, not interpolated."""
     return {name: Config().from_disk(folder / f"{name}.cfg", interpolate=False) for name in names}
-
-
-def command_line() -> str:
-    """The command that was typed, as it can be typed again."""
-    words: List[str] = sys.argv[1:]
-    if not words or words[0] != "mner":
-        # Called from Python: there is no command.
-        return ""
-    return shlex.join(["python", "-m", "spacy", *words])
 
 
 def print_table(msg: Printer, table: Table) -> None:

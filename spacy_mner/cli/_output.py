@@ -1,11 +1,11 @@
 """Output files that are either complete or absent, and errors without a traceback."""
 
-import re
 from contextlib import contextmanager
 from typing import Iterator
 
 from wasabi import Printer
 
+from ..errors import is_coded
 from ..output import atomic_text, write_json
 
 __all__ = ["atomic_text", "fail_on_coded_errors", "write_json"]
@@ -17,6 +17,6 @@ def fail_on_coded_errors() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError, ImportError) as error:
-        if not re.match(r"\[M\d{3}\] ", str(error)):
+        if not is_coded(error):
             raise
         Printer(no_print=False).fail(str(error), exits=1)

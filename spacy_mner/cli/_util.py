@@ -1,7 +1,9 @@
-"""What the commands share: the Typer app they hang on, and their defaults."""
+"""What the commands share: the Typer app they hang on, options, and how they were called."""
 
+import shlex
+import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, List, Optional
 
 import typer
 
@@ -27,3 +29,12 @@ evaluate. Training is spaCy's own: python -m spacy train.
 """
 
 mner_cli = typer.Typer(name="mner", help=HELP, no_args_is_help=True, rich_markup_mode=None)
+
+
+def command_line() -> str:
+    """The command that was typed, as it can be typed again."""
+    words: List[str] = sys.argv[1:]
+    if not words or words[0] != "mner":
+        # Called from Python: there is no command.
+        return ""
+    return shlex.join(["python", "-m", "spacy", *words])

@@ -5,19 +5,18 @@ from typing import Annotated, Any, Dict, List
 
 import spacy
 from spacy.cli._util import import_code, setup_gpu
-from spacy.training import Corpus
 from wasabi import Printer
 
-from ..errors import Errors
 from ..experiments.ablation import ablate as ablate_pipeline
 from ..experiments.comparison import read_runs
 from ..experiments.outputs import write_outputs
 from ..experiments.tables import ablation_table
 from ..extensions import set_extensions
+from ..training.spacy_files import read_examples
 from ..visualization.plots import load_pyplot
-from ._experiment import DataArg, OutputArg, command_line, print_files, print_table
+from ._experiment import DataArg, OutputArg, print_files, print_table
 from ._output import fail_on_coded_errors
-from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
+from ._util import Arg, CodeOption, GpuOption, Opt, command_line, mner_cli
 
 
 @mner_cli.command("ablate")
@@ -79,9 +78,7 @@ def ablate(
             results.append(run["ablation"])
             continue
         nlp = spacy.load(path)
-        examples = list(Corpus(data_path)(nlp))
-        if not examples:
-            raise ValueError(Errors.M061.format(path=data_path))
+        examples = read_examples(nlp, data_path)
         results.append(ablate_pipeline(nlp, examples, seed=seed, progress=not silent))
     table = ablation_table(results, subject=model.name)
     files = write_outputs(

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Dict, List, Optional, Sequence
 
 import spacy
 from spacy.cli._util import import_code, setup_gpu
-from spacy.training import Corpus
 from wasabi import Printer
 
 from ..errors import Errors
@@ -15,11 +14,12 @@ from ..experiments.captions import read_captions
 from ..experiments.outputs import write_outputs
 from ..extensions import set_extensions
 from ..pictures import Condition
+from ..training.spacy_files import read_examples
 from ..visualization.heatmap import draw_heatmaps
-from ..visualization.plots import save_figure
-from ._experiment import CaptionsOption, DataArg, OutputArg, command_line, print_files, print_table
+from ..visualization.plots import load_pyplot, save_figure
+from ._experiment import CaptionsOption, DataArg, OutputArg, print_files, print_table
 from ._output import fail_on_coded_errors
-from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
+from ._util import Arg, CodeOption, GpuOption, Opt, command_line, mner_cli
 from .evaluate import ImagesChoice
 
 
@@ -101,14 +101,15 @@ def attention(
     RETURNS (List[Dict[str, Any]]): what was drawn, see `visualization/heatmap.py`.
     RAISES (ValueError): M061 without posts, M126 for an unknown id, M127 without modality attention,
         M147 if there is nothing to draw.
+    RAISES (ImportError): M128 without matplotlib.
     """
+    # Before anything that takes long.
+    load_pyplot()
     msg = Printer(no_print=silent, pretty=not silent)
     set_extensions()
     described = read_captions(captions)
     nlp = spacy.load(model)
-    examples = list(Corpus(data_path)(nlp))
-    if not examples:
-        raise ValueError(Errors.M061.format(path=data_path))
+    examples = read_examples(nlp, data_path)
     attended = attend(nlp, examples, images=images)
     chosen = choose_posts(attended, ids=ids, n=n, source=data_path)
     if not chosen:

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Dict, Optional
 
 import spacy
 from spacy.cli._util import import_code, setup_gpu
-from spacy.training import Corpus
 from thinc.api import fix_random_seed
 from wasabi import Printer
 
@@ -16,6 +15,7 @@ from ..extensions import set_extensions
 from ..output import replace_folder
 from ..pictures import Condition
 from ..training.calibration import calibrate as calibrate_pipeline
+from ..training.spacy_files import read_examples
 from ._calibration_table import CALIBRATION_HEADER, calibration_row
 from ._output import fail_on_coded_errors, write_json
 from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
@@ -117,9 +117,7 @@ def calibrate(
     setup_gpu(use_gpu, silent=silent)
     set_extensions()
     nlp = spacy.load(model)
-    examples = list(Corpus(data_path)(nlp))
-    if not examples:
-        raise ValueError(Errors.M061.format(path=data_path))
+    examples = read_examples(nlp, data_path)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = calibrate_pipeline(

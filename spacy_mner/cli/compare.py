@@ -11,9 +11,9 @@ from ..experiments.outputs import write_outputs
 from ..experiments.significance import Difference, compare_counts
 from ..pictures import Condition
 from ..visualization.plots import load_pyplot
-from ._experiment import DataArg, OutputArg, command_line, print_files, print_table
+from ._experiment import DataArg, OutputArg, print_files, print_table
 from ._output import fail_on_coded_errors
-from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
+from ._util import Arg, CodeOption, GpuOption, Opt, command_line, mner_cli
 from .evaluate import ImagesChoice
 
 _SYSTEM = "A pipeline, a run's result (seed-0.json), or a folder with either, one a seed"

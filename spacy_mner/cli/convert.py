@@ -1,7 +1,5 @@
 """`spacy mner convert`: data files of posts to spaCy's training format."""
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Dict, Iterable, List, Optional, Union
 
@@ -10,6 +8,7 @@ import tqdm
 from wasabi import Printer
 
 from ..errors import Errors, Warnings
+from ..output import atomic_bytes
 from ..training.converters import FORMATS, Report, convert_posts, find_files, read_posts
 from ..training.converters.report import Cases
 from ._output import fail_on_coded_errors, write_json
@@ -113,7 +112,8 @@ def convert(
         first = f", the first: {report.bad.named[0]}" if report.bad.named else ""
         raise ValueError(Errors.M053.format(path=input_path, bad=report.bad.count, first=first))
     report.unknown_labels = [old for old in labels or {} if old not in report.renamed]
-    _write(output_path, doc_bin.to_bytes())
+    with atomic_bytes(output_path) as stream:
+        stream.write(doc_bin.to_bytes())
     if report_path is not None:
         write_json(report_path, report.to_dict())
     _print_report(report, msg, n_files=len(find_files(input_path, format)))
@@ -141,23 +141,6 @@ def _open_store(path: Path) -> Any:
     from ..images.store import FeatureStore
 
     return FeatureStore.open(path)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file_:
-            file_.write(data)
-        # mkstemp's files are for their owner alone; a data file has the usual rights.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _print_report(report: Report, msg: Printer, *, n_files: int) -> None:

@@ -40,6 +40,7 @@ from ..inspection.model import choose_examples, inspect_dimensions, try_out
 from ..inspection.vectors import inspect_coverage
 from ..models.modalities.words import WordVectors
 from ..models.tagger import get_shim
+from ..pipeline.find import find_mners
 from ..pipeline.mner import MultimodalEntityRecognizer
 from ._debug_tables import (
     print_coverage,
@@ -134,7 +135,7 @@ def debug_mner(
         )
     findings: List[Finding] = []
     result: Dict[str, Any] = {"config": str(config_path)}
-    pipes = _find_pipes(nlp)
+    pipes = find_mners(nlp)
     if not pipes:
         names = ", ".join(nlp.pipe_names)
         findings.append(Finding(ERROR, Errors.M082.format(config=config_path, pipes=names)))
@@ -155,7 +156,7 @@ def debug_mner(
                 result["vectors"] = _check_coverage(msg, trained, corpora, settings, findings)
                 result["components"] = {
                     name: _check_model(msg, trained, pipe, corpora, settings, data, findings)
-                    for name, pipe in _find_pipes(trained).items()
+                    for name, pipe in find_mners(trained).items()
                 }
     result["ok"] = not _failed(findings)
     result["findings"] = [asdict(finding) for finding in findings]
@@ -168,10 +169,6 @@ def debug_mner(
 
 def _failed(findings: List[Finding]) -> bool:
     return any(finding.level == ERROR for finding in findings)
-
-
-def _find_pipes(nlp: Language) -> Dict[str, MultimodalEntityRecognizer]:
-    return {n: p for n, p in nlp.pipeline if isinstance(p, MultimodalEntityRecognizer)}
 
 
 def _resolve_corpora(
@@ -227,7 +224,7 @@ def _check_coverage(
 ) -> Dict[str, Any]:
     vectors = nlp.vocab.vectors
     parts = [
-        x for p in _find_pipes(nlp).values() for x in get_shim(p.model).blueprint.forms.values()
+        x for p in find_mners(nlp).values() for x in get_shim(p.model).blueprint.forms.values()
     ]
     kinds = any(isinstance(part, WordVectors) and part.trainable for part in parts)
     coverage = {}

@@ -1,26 +1,23 @@
 """`python -m spacy mner evaluate`"""
 
 import enum
-import shlex
 from pathlib import Path
-from typing import Annotated, Any, Dict, List, Optional, Sequence, Set
+from typing import Annotated, Any, Dict, List, Optional, Sequence
 
 import spacy
 from spacy.cli._util import import_code, setup_gpu
-from spacy.tokens import DocBin
-from spacy.training import Corpus
 from thinc.api import fix_random_seed
 from wasabi import Printer
 
 from .. import about
-from ..errors import Errors
 from ..evaluation.evaluate import evaluate as evaluate_examples
 from ..evaluation.spans import collect_mentions
 from ..extensions import set_extensions
 from ..pictures import Condition
+from ..training.spacy_files import read_docs, read_examples
 from ._calibration_table import CALIBRATION_HEADER, calibration_row
 from ._output import fail_on_coded_errors, write_json
-from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
+from ._util import Arg, CodeOption, GpuOption, Opt, command_line, mner_cli
 
 
 class ImagesChoice(str, enum.Enum):
@@ -88,6 +85,7 @@ def evaluate_cli(
             train_path=train_path,
             output=output,
             n_examples=examples,
+            command=command_line(),
             use_gpu=use_gpu,
             silent=False,
         )
@@ -102,6 +100,7 @@ def evaluate(
     train_path: Optional[Path] = None,
     output: Optional[Path] = None,
     n_examples: int = 20,
+    command: str = "",
     use_gpu: int = -1,
     silent: bool = True,
 ) -> Dict[str, Any]:
@@ -114,67 +113,36 @@ def evaluate(
     train_path (Optional[Path]): Training data, to tell seen from unseen mentions.
     output (Optional[Path]): JSON file.
     n_examples (int): Posts to store with their gold and predicted entities.
+    command (str): Makes the figures again; written beside them.
     use_gpu (int): GPU id, or -1 for the CPU.
     silent (bool): Print nothing.
     RETURNS (Dict[str, Any]): The scores, see `spacy_mner.evaluation.evaluate.evaluate`.
-    RAISES (ValueError): M060 if the data file has no posts.
+    RAISES (ValueError): M061 if there are no posts in the data.
     """
     msg = Printer(no_print=silent, pretty=not silent)
     fix_random_seed()
     setup_gpu(use_gpu, silent=silent)
     set_extensions()
     nlp = spacy.load(model)
-    # The reader of `spacy evaluate`: the same predicted docs, so the same figures.
-    examples = list(Corpus(data_path)(nlp))
-    if not examples:
-        raise ValueError(Errors.M061.format(path=data_path))
+    examples = read_examples(nlp, data_path)
     scores = evaluate_examples(
         nlp,
         examples,
         images,
         seed,
-        train_mentions=None if train_path is None else _read_mentions(train_path),
+        train_mentions=None if train_path is None else collect_mentions(read_docs(train_path)),
         n_examples=n_examples,
         progress=not silent,
     )
     scores["model"] = str(model)
     scores["data"] = str(data_path)
     scores["spacy_mner_version"] = about.__version__
-    scores["command"] = _command(model, data_path, images, seed, train_path, output)
+    scores["command"] = command
     _print_scores(msg, scores)
     if output is not None:
         write_json(output, scores)
         msg.good(f"Saved results to {output}")
     return scores
-
-
-def _read_mentions(path: Path) -> Set[str]:
-    files = sorted(path.rglob("*.spacy")) if path.is_dir() else [path]
-    vocab = spacy.blank("xx").vocab
-    mentions: Set[str] = set()
-    for file in files:
-        mentions |= collect_mentions(DocBin().from_disk(file).get_docs(vocab))
-    return mentions
-
-
-def _command(
-    model: str,
-    data_path: Path,
-    images: str,
-    seed: int,
-    train_path: Optional[Path],
-    output: Optional[Path],
-) -> str:
-    """The command that makes these figures again, for the report."""
-    parts = ["python", "-m", "spacy", "mner", "evaluate", str(model), str(data_path)]
-    parts += ["--images", images]
-    if images == "shuffled":
-        parts += ["--seed", str(seed)]
-    if train_path is not None:
-        parts += ["--train", str(train_path)]
-    if output is not None:
-        parts += ["--output", str(output)]
-    return shlex.join(parts)
 
 
 def _print_scores(msg: Printer, scores: Dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, List, Mapping, Optional
+from typing import Annotated, Any, List, Mapping, Optional, Sequence
 
 import typer
 from spacy.cli._util import import_code, parse_config_overrides, setup_gpu
@@ -28,13 +28,12 @@ from ._experiment import (
     TestArg,
     TrainArg,
     VectorsOption,
-    command_line,
     print_files,
     print_table,
     report_progress,
 )
 from ._output import fail_on_coded_errors
-from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
+from ._util import Arg, CodeOption, GpuOption, Opt, command_line, mner_cli
 from .evaluate import ImagesChoice
 
 # What an argument says, or must be the same for all seeds.
@@ -114,7 +113,7 @@ def multi_seed(
     name: str,
     overrides: Mapping[str, Any] = {},
     images: Condition = "on",
-    seeds: "range | List[int]" = range(3),
+    seeds: Sequence[int] = range(3),
     steps: int = 0,
     code: Optional[Path] = None,
     models: Optional[Path] = None,
@@ -136,7 +135,8 @@ def multi_seed(
     steps, models, keep, command, use_gpu, silent: as for `table1`.
     RETURNS (List[Result]): one a seed.
     RAISES (ValueError): M122 for a setting of a section that the config has not, M137 for one that an
-        argument says, M138 for a reader that does not know pictures, M128 without matplotlib.
+        argument says, M138 for a reader that does not know pictures.
+    RAISES (ImportError): M128 without matplotlib.
     """
     # Before anything that takes long.
     load_pyplot()
@@ -148,8 +148,8 @@ def multi_seed(
     if data.vectors is None:
         data = replace(data, vectors=changed.interpolate().get("initialize", {}).get("vectors"))
     results = run_seeds(
-        lambda seed: Trial(name, changed, seed, images, steps=steps or None, code=code),
-        list(seeds),
+        Trial(name, changed, images=images, steps=steps or None, code=code),
+        seeds,
         data,
         metrics_dir,
         models=models,

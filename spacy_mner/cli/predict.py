@@ -219,10 +219,14 @@ def predict(
     use_gpu (int): GPU id, or -1 for the CPU.
     silent (bool): Show no progress bar.
     RETURNS (Summary): What was read and found.
-    RAISES (ValueError): M028, M064, M065 or M190 if the pipeline cannot do what an option needs, M066
-        if both outputs are the same file.
+    RAISES (ValueError): M028, M064, M065, M153 or M190 if the pipeline cannot do what an option needs,
+        M066 if both outputs are the same file.
     RAISES (RecordError): A record cannot be used, and it is strict.
     """
+    if use_gpu >= 0 and n_process > 1:
+        problem = "CUDA does not survive a fork. Give one process, or a folder as OUTPUT (shards)"
+        option = f"--n-process {n_process}"
+        raise ValueError(Errors.M153.format(option=option, where="on a GPU", problem=problem))
     setup_gpu(use_gpu, silent=True)  # what it prints would end up between the records on stdout
     if html is not None and html.resolve() == Path(output_path).resolve():
         raise ValueError(Errors.M066.format(path=html))

@@ -1,7 +1,7 @@
 """`python -m spacy mner table1`"""
 
 from pathlib import Path
-from typing import Annotated, Any, Dict, List, Optional
+from typing import Annotated, Any, Dict, List, Optional, Sequence
 
 from spacy.cli._util import setup_gpu
 from wasabi import Printer
@@ -27,7 +27,6 @@ from ._experiment import (
     TestArg,
     TrainArg,
     VectorsOption,
-    command_line,
     load_configs,
     print_files,
     print_table,
@@ -35,7 +34,7 @@ from ._experiment import (
 )
 from ._options import parse_options
 from ._output import fail_on_coded_errors
-from ._util import GpuOption, Opt, mner_cli
+from ._util import GpuOption, Opt, command_line, mner_cli
 
 
 @mner_cli.command("table1")
@@ -109,7 +108,7 @@ def table1(
     rows: str = "paper",
     transformer: Optional[str] = None,
     settings: Optional[Dict[str, Any]] = None,
-    seeds: "range | List[int]" = range(3),
+    seeds: Sequence[int] = range(3),
     steps: int = 0,
     configs: Path = Path("configs"),
     models: Optional[Path] = None,
@@ -135,6 +134,7 @@ def table1(
     silent (bool): print nothing.
     RETURNS (Dict[str, List[Result]]): results by the row's name, one a seed.
     RAISES (ValueError): M121 for a row that is not known, M122 for a setting whose section a row lacks.
+    RAISES (ImportError): M128 without matplotlib.
     """
     # Before anything that takes long.
     load_pyplot()
@@ -148,10 +148,8 @@ def table1(
             config = change(config, {"paths.transformer": transformer})
         config = change(config, settings or {})
         runs[row.name] = run_seeds(
-            lambda seed, row=row, config=config: Trial(  # type: ignore[misc]
-                row.name, config, seed, row.images, steps=steps or None
-            ),
-            list(seeds),
+            Trial(row.name, config, images=row.images, steps=steps or None),
+            seeds,
             data,
             metrics_dir,
             models=models,

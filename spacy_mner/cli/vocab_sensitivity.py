@@ -29,14 +29,13 @@ from ._experiment import (
     StepsOption,
     TestArg,
     TrainArg,
-    command_line,
     load_configs,
     print_files,
     print_table,
     report_progress,
 )
 from ._output import fail_on_coded_errors
-from ._util import GpuOption, Opt, mner_cli
+from ._util import GpuOption, Opt, command_line, mner_cli
 
 
 @mner_cli.command("vocab-sensitivity")
@@ -82,7 +81,7 @@ def vocab_sensitivity(
     data: Data,
     metrics_dir: Path,
     *,
-    seeds: "range | List[int]" = range(3),
+    seeds: Sequence[int] = range(3),
     shares: Optional[Sequence[float]] = None,
     steps: int = 0,
     configs: Path = Path("configs"),
@@ -98,7 +97,8 @@ def vocab_sensitivity(
     shares (Optional[Sequence[float]]): shares of the words that are kept; None = the paper's.
     steps, configs, command, use_gpu, silent: as for `table1`.
     RETURNS (Dict[str, Dict[float, List[Result]]]): results by row and share, one a seed.
-    RAISES (ValueError): M128 without matplotlib, M139 for a share that cannot be had.
+    RAISES (ValueError): M139 for a share that cannot be had.
+    RAISES (ImportError): M128 without matplotlib.
     """
     for share in shares or SHARES:
         check_share(share, data)
@@ -111,10 +111,8 @@ def vocab_sensitivity(
             config = change(base, ROWS[name].settings)
             trial_name = run_name(name, share)
             runs[name][share] = run_seeds(
-                lambda seed, config=config, share=share, trial_name=trial_name: Trial(  # type: ignore[misc]
-                    trial_name, config, seed, "off", share, steps or None
-                ),
-                list(seeds),
+                Trial(trial_name, config, images="off", keep_vectors=share, steps=steps or None),
+                seeds,
                 data,
                 metrics_dir,
                 command=command,

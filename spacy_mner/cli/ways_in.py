@@ -1,7 +1,7 @@
 """`python -m spacy mner ways-in`"""
 
 from pathlib import Path
-from typing import Annotated, Dict, List
+from typing import Annotated, Dict, List, Sequence, cast
 
 from spacy.cli._util import setup_gpu
 from wasabi import Printer
@@ -11,7 +11,7 @@ from ..experiments.multi_seed import Result, run_seeds
 from ..experiments.outputs import write_outputs
 from ..experiments.runs import Data, Trial
 from ..experiments.settings import change
-from ..experiments.texts import TEXTS, TITLES, read_lengths
+from ..experiments.texts import TEXTS, TITLES, Text, read_lengths
 from ..experiments.vocab_sensitivity import check_share
 from ..experiments.ways import (
     SHORT,
@@ -34,14 +34,13 @@ from ._experiment import (
     TestArg,
     TrainArg,
     VectorsOption,
-    command_line,
     load_configs,
     print_files,
     print_table,
     report_progress,
 )
 from ._output import fail_on_coded_errors
-from ._util import GpuOption, Opt, mner_cli
+from ._util import GpuOption, Opt, command_line, mner_cli
 
 
 @mner_cli.command("ways-in")
@@ -109,7 +108,7 @@ def ways_in(
     text: str = "plain",
     keep_vectors: float = 1.0,
     controls: bool = True,
-    seeds: "range | List[int]" = range(3),
+    seeds: Sequence[int] = range(3),
     steps: int = 0,
     configs: Path = Path("configs"),
     command: str = "",
@@ -128,7 +127,8 @@ def ways_in(
     steps, configs, command, use_gpu, silent: as for `table1`.
     RETURNS (Dict[str, List[Result]]): results by the way's name, one a seed.
     RAISES (ValueError): M131 for a way, M006 for a text that is not known, M139 for a share of the vectors
-        that cannot be had, M128 without matplotlib.
+        that cannot be had.
+    RAISES (ImportError): M128 without matplotlib.
     """
     check_choice("text", text, TEXTS)
     check_share(keep_vectors, data)
@@ -146,16 +146,15 @@ def ways_in(
             name = run_name(row.name, shuffled=of_others, text=text, keep=keep_vectors)
             images: Condition = "shuffled" if of_others else row.images
             results[row.name] = run_seeds(
-                lambda seed, name=name, config=config, images=images: Trial(  # type: ignore[misc]
+                Trial(
                     name,
                     config,
-                    seed,
-                    images,
-                    keep_vectors,
-                    steps or None,
-                    text,  # type: ignore[arg-type]
+                    images=images,
+                    keep_vectors=keep_vectors,
+                    steps=steps or None,
+                    text=cast(Text, text),
                 ),
-                list(seeds),
+                seeds,
                 data,
                 metrics_dir,
                 command=command,

@@ -5,10 +5,8 @@ from typing import Annotated, List, Optional
 
 import spacy
 from spacy.cli._util import import_code, setup_gpu
-from spacy.training import Corpus
 from wasabi import Printer
 
-from ..errors import Errors
 from ..experiments.captions import read_captions
 from ..experiments.outputs import write_outputs
 from ..experiments.when_images_help import (
@@ -18,16 +16,17 @@ from ..experiments.when_images_help import (
     find_changes,
 )
 from ..extensions import set_extensions
+from ..training.spacy_files import read_examples
+from ..visualization.plots import load_pyplot
 from ._experiment import (
     CaptionsOption,
     DataArg,
     OutputArg,
-    command_line,
     print_files,
     print_table,
 )
 from ._output import fail_on_coded_errors
-from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
+from ._util import Arg, CodeOption, GpuOption, Opt, command_line, mner_cli
 
 
 @mner_cli.command("when-images-help")
@@ -89,16 +88,17 @@ def when_images_help(
     silent (bool): print nothing.
     RETURNS (List[ChangedPost]): all posts on which the two differ.
     RAISES (ValueError): M061 if there are no posts, M129 for a file of captions that cannot be read.
+    RAISES (ImportError): M128 without matplotlib.
     """
+    # Before anything that takes long.
+    load_pyplot()
     msg = Printer(no_print=silent, pretty=not silent)
     set_extensions()
     described = read_captions(captions)
     seeing, blind = spacy.load(with_picture), spacy.load(without)
-    examples = list(Corpus(data_path)(seeing))
-    if not examples:
-        raise ValueError(Errors.M061.format(path=data_path))
+    examples = read_examples(seeing, data_path)
     # The same posts in the vocab of the other pipeline, so that nothing is shared between the two.
-    posts = find_changes(seeing, blind, examples, list(Corpus(data_path)(blind)))
+    posts = find_changes(seeing, blind, examples, read_examples(blind, data_path))
     table = counts_table(posts, examples)
     files = write_outputs(
         output_dir,

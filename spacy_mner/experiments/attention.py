@@ -12,8 +12,8 @@ from ..evaluation.spans import entity_pair
 from ..models.pytorch.attention import ModalityAttention
 from ..models.tagger import get_tagger
 from ..pictures import Condition, with_pictures
+from ..pipeline.find import find_mner
 from .captions import describe_picture
-from .pipelines import find_mner
 
 
 class Attended(NamedTuple):
@@ -24,6 +24,7 @@ class Attended(NamedTuple):
     reference (Doc): the gold.
     right (bool): all entities are right.
     confidence (float): the mean probability of its predicted entities; 0 without any.
+    image_id (Optional[str]): of its picture in the data, which it may not have been shown.
     """
 
     place: int
@@ -31,6 +32,7 @@ class Attended(NamedTuple):
     reference: Doc
     right: bool
     confidence: float
+    image_id: Optional[str] = None
 
 
 def attend(
@@ -44,7 +46,7 @@ def attend(
     images (Condition): pictures.
     RAISES (ValueError): M127 if the model has no modality attention.
     """
-    component = find_mner(nlp)
+    _, component = find_mner(nlp)
     if not isinstance(get_tagger(component.model).fusion, ModalityAttention):
         raise ValueError(Errors.M127.format(model=nlp.meta.get("name") or "of the argument"))
     settings = component.store_weights, component.scores
@@ -55,16 +57,16 @@ def attend(
     finally:
         component.store_weights, component.scores = settings
     attended = []
-    for index, (eg, doc) in enumerate(zip(copies, docs, strict=True)):
+    for index, (eg, doc, given) in enumerate(zip(copies, docs, examples, strict=True)):
         eg.predicted = doc
         pair = entity_pair(eg)
         if pair is None or len(doc) != len(eg.reference) or doc._.modality_weights is None:
             continue
         scores = [ent._.score for ent in doc.ents if ent._.score is not None]
         right = sorted(pair.gold) == sorted(pair.predicted)
-        attended.append(
-            Attended(index, doc, eg.reference, right, float(np.mean(scores)) if scores else 0.0)
-        )
+        confidence = float(np.mean(scores)) if scores else 0.0
+        image_id = given.reference._.image_id
+        attended.append(Attended(index, doc, eg.reference, right, confidence, image_id))
     return attended
 
 
@@ -87,8 +89,8 @@ def choose_posts(
     by_id: Dict[str, Attended] = {}
     for post in posts:
         by_id.setdefault(str(post.place + 1), post)
-        if post.reference._.image_id:
-            by_id.setdefault(str(post.reference._.image_id), post)
+        if post.image_id:
+            by_id.setdefault(str(post.image_id), post)
     for id_ in ids:
         if id_ not in by_id:
             known = ", ".join(list(by_id)[:6])
@@ -123,8 +125,7 @@ def weight_range(posts: Sequence[Dict[str, Any]]) -> Tuple[float, float]:
     weights = [weight for post in posts for row in post["weights"] for weight in row]
     # A modality that is missing has weight 0, which says nothing about attention.
     found = [weight for weight in weights if weight > 0]
-    low: Optional[float] = min(found, default=0.0)
-    return low or 0.0, max(found, default=1.0)
+    return min(found, default=0.0), max(found, default=1.0)
 
 
 def _bio(doc: Doc) -> List[str]:

@@ -7,6 +7,7 @@ from typing import Dict, Optional
 from spacy.tokens import Doc
 
 from ..errors import Errors
+from ..images.reading import strip_suffix
 
 
 def read_captions(path: Optional[Path]) -> Dict[str, str]:
@@ -40,7 +41,7 @@ def read_captions(path: Optional[Path]) -> Dict[str, str]:
 def describe_picture(doc: Doc, captions: Dict[str, str]) -> str:
     """The caption of a post's picture, else its id, else what is known: that there is one or not."""
     id_ = doc._.image_id
-    for key in (id_, Path(id_).stem if id_ else None):
+    for key in (id_, strip_suffix(id_), strip_suffix(Path(id_).name)) if id_ else ():
         if key in captions:
             return captions[key]
     if doc._.image_vec is None and doc._.image is None:

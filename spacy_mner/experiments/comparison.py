@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
 import spacy
-from spacy.training import Corpus
 
 from ..errors import Errors
-from ..evaluation.counts import PostCounts
+from ..evaluation.counts import PostCounts, total_fscores
 from ..evaluation.evaluate import evaluate
 from ..extensions import set_extensions
 from ..pictures import Condition
+from ..training.spacy_files import read_examples
 from ..visualization.spread import spread
 from ..visualization.table import Cell, Table, Value
 from .multi_seed import Result
@@ -127,8 +127,6 @@ def show_probability(p: float, digits: int = 4) -> str:
 
 def spread_note(counts: Sequence[Sequence[PostCounts]], name: str) -> str:
     """Mean and deviation of the typed F1 over the runs, as a sentence."""
-    from ..evaluation.counts import total_fscores
-
     found = spread(100 * total_fscores(run)[0] for run in counts)
     return f"{name}: typed F1 {found.value(2).show()} over {found.n} run(s)."
 
@@ -136,9 +134,7 @@ def spread_note(counts: Sequence[Sequence[PostCounts]], name: str) -> str:
 def _score(model: Path, data: Path, images: Condition, progress: bool) -> List[PostCounts]:
     set_extensions()
     nlp = spacy.load(model)
-    examples = list(Corpus(data)(nlp))
-    if not examples:
-        raise ValueError(Errors.M061.format(path=data))
+    examples = read_examples(nlp, data)
     scores: Dict[str, Any] = evaluate(nlp, examples, images, counts=True, progress=progress)
     return _post_counts(scores)
 

@@ -7,14 +7,14 @@ from spacy.util import get_package_path, is_package
 from thinc.api import Config
 
 from ..hashing import hash_file, hash_files, hash_values
+from ..training.spacy_files import find_spacy_files
 
 _KNOWN = ("train", "dev", "vectors", "transformer")
 
 
 def hash_data(path: Path) -> str:
     """A hash of a file, or of all `.spacy` files in a folder."""
-    files = sorted(path.rglob("*.spacy")) if path.is_dir() else [path]
-    return hash_values([hash_file(file) for file in files])
+    return hash_values([hash_file(file) for file in find_spacy_files(path)])
 
 
 def hash_vectors(vectors: Optional[str]) -> Optional[str]:

@@ -1,7 +1,8 @@
 """Mean and standard deviation of runs that differ in their seed alone."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from wasabi import msg
 
@@ -36,7 +37,7 @@ def with_common_seeds(
 
 
 def run_seeds(
-    make_trial: Callable[[int], Trial],
+    trial: Trial,
     seeds: Sequence[int],
     data: Data,
     metrics: Path,
@@ -49,7 +50,7 @@ def run_seeds(
 ) -> List[Result]:
     """Train one config with several seeds; what is done already is read.
 
-    make_trial (Callable[[int], Trial]): the trial of a seed; all have one name.
+    trial (Trial): the config; its seed does not count.
     seeds (Sequence[int]): at least one.
     data (Data): on which posts.
     metrics (Path): results go to `runs/NAME/seed-N.json` below it.
@@ -62,14 +63,13 @@ def run_seeds(
     """
     results = []
     for i, seed in enumerate(seeds):
-        trial = make_trial(seed)
         if progress:
             # The progress bar does not say whose it is.
             msg.text(f"{trial.name}, seed {seed}")
         kept = models is not None and i < keep
         results.append(
             run_trial(
-                trial,
+                replace(trial, seed=seed),
                 data,
                 metrics / "runs" / trial.name / f"seed-{seed}.json",
                 model_dir=models / trial.name / f"seed-{seed}" if models and kept else None,

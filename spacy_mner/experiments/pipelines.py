@@ -11,17 +11,7 @@ from spacy.vocab import Vocab
 from thinc.api import Model, PyTorchShim
 
 from ..models.modalities.lookup import is_known
-from ..pipeline.find import find_mners
-from ..pipeline.mner import MultimodalEntityRecognizer
 from ..training.thin_vectors import thin_vectors
-
-
-def find_mner(nlp: Language) -> MultimodalEntityRecognizer:
-    """The last component of a pipeline that is an `mner`.
-
-    RAISES (ValueError): M130 if there is none.
-    """
-    return find_mners(nlp)[-1][1]
 
 
 def count_parameters(nlp: Language) -> int:

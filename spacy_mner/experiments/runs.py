@@ -14,7 +14,6 @@ from typing import Any, Dict, Iterator, Optional, Sequence
 
 import spacy
 import srsly
-from spacy.training import Corpus
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train as train_nlp
 from thinc.api import Config
@@ -26,6 +25,7 @@ from ..extensions import set_extensions
 from ..hashing import hash_file, hash_values
 from ..output import write_json
 from ..pictures import Condition
+from ..training.spacy_files import read_examples
 from .ablation import ablate
 from .fingerprint import hash_data, hash_paths, hash_transformer, hash_vectors
 from .pipelines import count_parameters, known_share, write_thin_vectors
@@ -120,9 +120,7 @@ def run_trial(
     with _workplace(output) as folder:
         data = _weaken(trial, data, folder)
         nlp, parameters, seconds = _train(trial, data, folder, use_gpu=use_gpu, progress=progress)
-        examples = list(Corpus(data.test)(nlp))
-        if not examples:
-            raise ValueError(Errors.M061.format(path=data.test))
+        examples = read_examples(nlp, data.test)
         scores = evaluate(nlp, examples, trial.images, trial.seed, counts=True)
         for unwanted in ("speed", "posts_per_second", "examples", "seed", "images"):
             scores.pop(unwanted)

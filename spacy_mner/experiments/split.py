@@ -7,7 +7,7 @@ from typing import Tuple
 from spacy.tokens import DocBin
 
 from ..errors import Errors
-from .texts import read_docs
+from ..training.spacy_files import read_docs
 
 
 def split_train(train: Path, folder: Path, fraction: float, *, seed: int = 0) -> Tuple[Path, Path]:

@@ -4,10 +4,10 @@ import random
 from pathlib import Path
 from typing import List, Literal, Sequence, get_args
 
-import spacy
 from spacy.tokens import Doc, DocBin
 
 from ..training.respelling import respell, respell_words
+from ..training.spacy_files import read_docs
 
 Text = Literal["plain", "lower", "noisy"]
 TEXTS: Sequence[str] = get_args(Text)
@@ -30,13 +30,6 @@ def write_text(source: Path, target: Path, text: Text, *, seed: int) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     DocBin(docs=docs, store_user_data=True).to_disk(target)
     return target
-
-
-def read_docs(path: Path) -> List[Doc]:
-    """All docs of a `.spacy` file, or of a folder of them."""
-    vocab = spacy.blank("xx").vocab
-    files = sorted(path.rglob("*.spacy")) if path.is_dir() else [path]
-    return [doc for file in files for doc in DocBin().from_disk(file).get_docs(vocab)]
 
 
 def read_lengths(path: Path) -> List[int]:

@@ -11,9 +11,9 @@ from spacy.training import Example
 from ..evaluation.spans import Span, entity_pair
 from ..extensions import token_weights
 from ..pictures import with_pictures
+from ..pipeline.find import find_mner
 from ..visualization.table import Cell, Table
 from .captions import describe_picture
-from .pipelines import find_mner
 from .probabilities import span_probabilities
 
 FIXED, BROKEN = "fixed", "broken"
@@ -76,7 +76,7 @@ def find_changes(
         do not share one: its word vectors are those of the docs.
     RETURNS (List[ChangedPost]): posts on which they differ in a right or wrong entity, in their order.
     """
-    component, other = find_mner(with_picture), find_mner(without)
+    component, other = find_mner(with_picture)[1], find_mner(without)[1]
     stored, component.store_weights = component.store_weights, True
     try:
         seeing = _predict(with_picture, with_pictures(examples, "on"))

@@ -9,9 +9,9 @@ import spacy
 from spacy.language import Language
 from spacy.tokenizer import Tokenizer
 from spacy.vocab import Vocab
-from thinc.util import to_numpy
 
 from ..errors import Errors, check_choice
+from ..host_vectors import HostVectors
 from .reading import ImageReadError, describe
 
 POOLINGS = ("mean", "words")
@@ -48,6 +48,7 @@ class CaptionsEncoder:
         self._source = vectors
         self._tokenizer: Optional[Tokenizer] = None
         self._vocab: Optional[Vocab] = None
+        self._table = HostVectors()
 
     def bind(self, nlp: Language) -> None:
         """Use the vectors of a pipeline, unless another one was named.
@@ -80,7 +81,7 @@ class CaptionsEncoder:
         RETURNS (Dict[str, Any]): The settings.
         RAISES (ValueError): If there are no vectors (M035).
         """
-        return {"pooling": self.pooling, "vectors": _fingerprint(self._load_vectors()[1])}
+        return {"pooling": self.pooling, "vectors": self._fingerprint(self._load_vectors()[1])}
 
     def read(self, source: Any) -> np.ndarray:
         """Look up the words of a caption.
@@ -94,7 +95,7 @@ class CaptionsEncoder:
         if not isinstance(source, str):
             raise ImageReadError(Errors.M036.format(caption=describe(source)))
         words = [t.text for t in tokenizer(source) if not (t.is_punct or t.is_space)]
-        rows = [row for row in (_look_up(vocab, word) for word in words) if row is not None]
+        rows = [row for row in (self._look_up(vocab, word) for word in words) if row is not None]
         if not rows:
             raise ImageReadError(Errors.M036.format(caption=describe(source)))
         return np.stack(rows)
@@ -121,25 +122,22 @@ class CaptionsEncoder:
             self._tokenizer, self._vocab = nlp.tokenizer, nlp.vocab
         return self._tokenizer, self._vocab
 
+    def _look_up(self, vocab: Vocab, word: str) -> Optional[np.ndarray]:
+        """Look up a word's vector: exact, then in lower case."""
+        vectors = vocab.vectors
+        for form in (word, word.lower()):
+            if vectors.mode == "floret":  # has a vector for everything
+                return self._table.batch(vectors, [form])[0].astype("float32")
+            row = int(vectors.find(key=vocab.strings[form]))
+            if row >= 0:
+                return self._table.rows(vectors, row).astype("float32")
+        return None
 
-def _look_up(vocab: Vocab, word: str) -> Optional[np.ndarray]:
-    """Look up a word's vector: exact, then in lower case."""
-    vectors = vocab.vectors
-    for form in (word, word.lower()):
-        if vectors.mode == "floret":  # has a vector for everything
-            return np.asarray(to_numpy(vocab.get_vector(form)), dtype="float32")
-        row = int(vectors.find(key=vocab.strings[form]))
-        if row >= 0:
-            return np.asarray(to_numpy(vectors.data[row]), dtype="float32")
-    return None
-
-
-def _fingerprint(vocab: Vocab) -> str:
-    """Tell one table of vectors from another by its shape, a thousand of its rows, and which word
-    has which row."""
-    data = vocab.vectors.data
-    n_rows, width = vocab.vectors.shape
-    sample = to_numpy(data[:: max(1, n_rows // 1000)])
-    digest = hashlib.sha256(np.ascontiguousarray(sample, dtype="<f4").tobytes())
-    digest.update(np.array(sorted(vocab.vectors.key2row.items()), dtype="<u8").tobytes())
-    return f"{n_rows}x{width}-{digest.hexdigest()[:16]}"
+    def _fingerprint(self, vocab: Vocab) -> str:
+        """Tell one table of vectors from another by its shape, a thousand of its rows, and which word
+        has which row."""
+        n_rows, width = vocab.vectors.shape
+        sample = self._table.rows(vocab.vectors, slice(None, None, max(1, n_rows // 1000)))
+        digest = hashlib.sha256(np.ascontiguousarray(sample, dtype="<f4").tobytes())
+        digest.update(np.array(sorted(vocab.vectors.key2row.items()), dtype="<u8").tobytes())
+        return f"{n_rows}x{width}-{digest.hexdigest()[:16]}"

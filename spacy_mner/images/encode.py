@@ -10,14 +10,14 @@ from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, U
 
 from tqdm import tqdm
 
-from ..errors import Errors, Warnings
+from ..errors import Errors, Warnings, listed
 from .compute import compute_vectors
-from .reading import SUFFIXES, ImageReadError, inside, printable
+from .reading import SUFFIXES, ImageReadError, inside, printable, strip_suffix
 from .registry import get_image_encoder
 from .store import FeatureStoreWriter
 from .stream import DEFAULT_WORKERS
 from .summary import EncodeSummary
-from .types import ImageEncoder, check_encoder
+from .types import ImageEncoder, KnowsIds, check_encoder
 
 
 def encode(
@@ -147,15 +147,13 @@ def _find_pictures(folder: Path, summary: EncodeSummary) -> Dict[str, Any]:
         if path.suffix.lower() not in SUFFIXES:
             summary.ignored += 1
             continue
-        id_ = path.with_suffix("").as_posix()
+        id_ = strip_suffix(path.as_posix())
         if id_ in sources:
             summary.duplicates.append(path.as_posix())
         else:
             sources[id_] = path.as_posix()
     if summary.duplicates:
-        names = printable(", ".join(summary.duplicates[:5])) + ", ..." * (
-            len(summary.duplicates) > 5
-        )
+        names = printable(listed(summary.duplicates))
         n = len(summary.duplicates)
         warnings.warn(Warnings.MW021.format(n=n, folder=folder, names=names), stacklevel=4)
     return sources
@@ -168,6 +166,8 @@ def _find_ids(path: Path, encoder: Any, summary: EncodeSummary) -> Dict[str, Any
     if path.suffix.lower() == ".json":
         found: Iterable[str] = _read_captions(path)
     else:
+        if not isinstance(encoder, KnowsIds):
+            raise ValueError(Errors.M037.format(kind=type(encoder).__name__, missing="ids"))
         found = encoder.ids
     return {id_: id_ for id_ in found}
 

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional, Union
 import numpy as np
 
 from ..errors import Errors
-from .reading import SUFFIXES, ImageReadError, describe
+from .reading import ImageReadError, describe, strip_suffix
 from .vector_files import VectorFile, read_vector_file
 from .weights import digest
 
@@ -93,9 +93,7 @@ class PrecomputedEncoder:
         paths = [path, PurePath(path.name)] if self._flat else [path]
         names = [str(source)]
         for each in paths:
-            names.append(each.as_posix())
-            if each.suffix.lower() in SUFFIXES:
-                names.append(each.with_suffix("").as_posix())
+            names += [each.as_posix(), strip_suffix(each.as_posix())]
         return names
 
     def _load(self) -> VectorFile:

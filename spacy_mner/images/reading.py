@@ -22,11 +22,12 @@ MAX_PIXELS = 64_000_000
 STRIP = 2**18
 # Raster formats that Pillow decodes itself. Not EPS, PDF or others that start external programs.
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
+# Of these formats, the commonest first.
 # fmt: off
-SUFFIXES = frozenset({
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".ppm",
+SUFFIXES = (
+    ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".jpe", ".jfif", ".tif", ".tiff", ".ppm",
     ".pgm", ".pnm", ".avif",
-})
+)
 # fmt: on
 
 ORIENTATION = 0x0112  # in EXIF data
@@ -35,6 +36,16 @@ _URL = re.compile(r"^([a-z][a-z0-9+.-]+://|data:)", re.IGNORECASE)
 
 class ImageReadError(ValueError):
     """A source that gives no picture. It is counted, named and treated as missing."""
+
+
+def strip_suffix(name: str) -> str:
+    """Take the suffix of a picture off a name. What is none belongs to the name: "img.2" is not "img".
+
+    name (str): Path or name of a file, or an id.
+    RETURNS (str): The name without it.
+    """
+    stem, dot, suffix = name.rpartition(".")
+    return stem if dot + suffix.lower() in SUFFIXES else name
 
 
 def read_rgb(

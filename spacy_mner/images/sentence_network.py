@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..errors import Errors
+from ..errors import Errors, listed
 from .sentence_folder import weight_files
 from .torch_encoder import build_quietly
 from .weights import mismatch, read_weights
@@ -81,9 +81,7 @@ def read_network(folder: Path, config: Any) -> nn.Module:
     # The pooler makes something else of the last hidden layer, and many files leave it out.
     missing = sorted(key for key in info["missing_keys"] if not key.startswith("pooler."))
     if missing:
-        problem = (
-            f"{len(missing)} keys ({', '.join(missing[:5])}{', ...' * (len(missing) > 5)}) missing"
-        )
+        problem = f"{len(missing)} keys ({listed(missing)}) missing"
         message = Errors.M102.format(path=files[0], model=config.model_type, problem=problem)
         raise ValueError(message)
     frozen: nn.Module = network.float().eval().requires_grad_(False)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ..errors import Errors
+from .device import Device
 from .reading import ImageReadError, describe
 from .sentence_folder import find_folder, identity, pooling
 from .sentence_network import (
@@ -18,7 +19,6 @@ from .sentence_network import (
     read_network,
     read_tokenizer,
 )
-from .torch_encoder import check_device, current_device
 
 # Two things of `transformers` are not for several threads: its tokenizers written in Rust, while they set
 # how to truncate, and the making of networks, which changes torch for a while.
@@ -48,7 +48,6 @@ def create_sentences_encoder(
         expected = f"a whole number of at least {MIN_LENGTH}"
         message = Errors.M011.format(setting="max_length", value=repr(max_length), range=expected)
         raise ValueError(message)
-    check_device(device)
     return SentencesEncoder(str(model), max_length=max_length, download=download, device=device)
 
 
@@ -71,7 +70,7 @@ class SentencesEncoder:
         self.model = model
         self.max_length = max_length
         self.download = download
-        self.device = device
+        self.device = Device(device)
         self._config: Any = None
         self._tokenizer: Any = None
         self._network: Any = None
@@ -122,7 +121,7 @@ class SentencesEncoder:
         """
         if not batch:
             return []
-        device = current_device(self.device)
+        device = self.device.get()
         network = self._load_network().to(device)
         inputs = self._load_tokenizer().pad(batch, return_tensors="pt").to(device)
         with torch.inference_mode():

@@ -11,7 +11,8 @@ from typing import Any, BinaryIO, Dict, List, Optional, Set, Tuple, Type, Union
 
 import numpy as np
 
-from ..errors import Errors, Warnings
+from ..errors import Errors, Warnings, listed
+from ..output import locked, sync
 from .judge import CONSTANT, NOT_FINITE, ZERO, judge_vector
 from .reading import printable
 from .store_format import (
@@ -30,11 +31,6 @@ from .store_format import (
     write_json,
 )
 from .types import Described, EncoderInfo
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 
 class FeatureStoreWriter:
@@ -78,7 +74,7 @@ class FeatureStoreWriter:
         self._check_folder(overwrite)
         self.path.mkdir(parents=True, exist_ok=True)
         self._resources = ExitStack()  # given back whatever happens to the rest
-        self._resources.callback(_unlock, _lock_folder(self.path))
+        self._resources.enter_context(locked(self.path, Errors.M031.format(path=self.path)))
         try:
             if (self.path / META).exists() and not overwrite:
                 self._files = self._open()
@@ -149,10 +145,10 @@ class FeatureStoreWriter:
             self._stopped = True
             for _, array in self._buffer:
                 vectors.write(array.tobytes())
-            _sync(vectors)
+            sync(vectors)
             lines = [[id_, len(a) if a.ndim == 2 else None] for id_, a in self._buffer]
             index.write("".join(f"{json.dumps(line)}\n" for line in lines).encode("ascii"))
-            _sync(index)
+            sync(index)
             self._buffer = []
             self._stopped = False
         if self.missing != self._missing_on_disk:
@@ -171,8 +167,7 @@ class FeatureStoreWriter:
             if not self._stopped:
                 self.flush()
         report = [
-            f"{len(ids)} {kind} vector{'s' * (len(ids) > 1)} ({printable(', '.join(ids[:5]))}"
-            f"{', ...' * (len(ids) > 5)})"
+            f"{len(ids)} {kind} vector{'s' * (len(ids) > 1)} ({printable(listed(ids))})"
             for kind, ids in self._bad.items()
             if ids
         ]
@@ -233,29 +228,3 @@ def _append_at(path: Path, end: int) -> BinaryIO:
     file.truncate(end)
     file.seek(0, os.SEEK_END)
     return file
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _lock_folder(path: Path) -> Optional[int]:
-    """Lock the folder itself: the system frees the lock of a process that was killed."""
-    if fcntl is None:
-        return None
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as err:
-        os.close(handle)
-        raise ValueError(Errors.M031.format(path=path)) from err
-    except OSError:
-        # A file system without locks; two writers at a time are the user's own affair there.
-        return handle
-    return handle
-
-
-def _unlock(handle: Optional[int]) -> None:
-    if handle is not None:
-        os.close(handle)

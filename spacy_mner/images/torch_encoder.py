@@ -1,15 +1,15 @@
 """The image encoder around a PyTorch network; what differs between networks is a `Recipe`."""
 
-from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any, Callable, Dict, List, Optional, Protocol, Tuple
 
 import numpy as np
 import torch
-from thinc.util import get_torch_default_device
 from torch import nn
 
+from ..cuda import exact_cudnn
 from ..errors import Errors
+from .device import Device
 from .preprocessing import Preprocessing
 
 
@@ -79,10 +79,9 @@ class TorchEncoder:
     ) -> None:
         self.recipe = recipe
         self.regions = regions
-        self.device = device
+        self.device = Device(device)
         self._backbone: Optional[Backbone] = None
         self._preprocessing: Optional[Preprocessing] = None
-        check_device(device)
 
     @property
     def name(self) -> str:
@@ -102,7 +101,7 @@ class TorchEncoder:
     @property
     def parallel(self) -> bool:
         """RETURNS (bool): Whether several batches at a time are faster: on the CPU."""
-        return current_device(self.device).type == "cpu"
+        return self.device.get().type == "cpu"
 
     def read(self, source: Any) -> np.ndarray:
         """Decode, scale and crop one picture.
@@ -152,16 +151,9 @@ class TorchEncoder:
     def _run(
         self, compute: Callable[[torch.Tensor], Optional[torch.Tensor]], batch: List[np.ndarray]
     ) -> Optional[torch.Tensor]:
-        device = current_device(self.device)
+        device = self.device.get()
         self._load().module.to(device)
-        # TF32 would change the third digit from one GPU to the next. The flags are the process's: on a CPU,
-        # where several threads compute, one would restore what another had set.
-        exact = (
-            torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-            if device.type == "cuda"
-            else nullcontext()
-        )
-        with torch.inference_mode(), exact:
+        with torch.inference_mode(), exact_cudnn(device):
             return compute(self._prepare().normalize(batch, device))
 
     def _prepare(self) -> Preprocessing:
@@ -179,29 +171,6 @@ class TorchEncoder:
     def __getstate__(self) -> Dict[str, Any]:
         # Whoever unpickles it finds the weights where this one did.
         return {**self.__dict__, "_backbone": None, "_preprocessing": None}
-
-
-def check_device(device: Optional[str]) -> None:
-    """Make sure that an option names a device.
-
-    device (Optional[str]): Name of a torch device, or None.
-    RAISES (ValueError): If there is no such device.
-    """
-    try:
-        torch.device("cpu" if device is None else device)
-    except RuntimeError as err:
-        expected = "the name of a torch device, e.g. cpu, cuda or cuda:1"
-        message = Errors.M011.format(setting="device", value=repr(device), range=expected)
-        raise ValueError(message) from err
-
-
-def current_device(device: Optional[str]) -> torch.device:
-    """Say where to compute now: `--gpu-id` and `prefer_gpu` may come after an encoder was made.
-
-    device (Optional[str]): Name of a torch device. None: the device of Thinc's current ops.
-    RETURNS (torch.device): The device.
-    """
-    return get_torch_default_device() if device is None else torch.device(device)
 
 
 def build_quietly(build: Callable[[], Any]) -> Any:
@@ -240,7 +209,7 @@ def _shape(backbone: Backbone, pixels: torch.Tensor, regions: bool) -> Optional[
 
 @lru_cache(maxsize=64)
 def width_of(recipe: Any, regions: bool) -> int:
-    """Measure the vectors of a recipe that has `skeleton` and `size`, once.
+    """Measure the vectors of a recipe that has a `skeleton`, once.
 
     recipe (Any): A recipe that can build its network without weights.
     regions (bool): The length of the regions' vectors.

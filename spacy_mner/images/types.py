@@ -1,12 +1,14 @@
-"""What an image encoder must provide."""
+"""What an image encoder must provide, and what it may."""
 
 import inspect
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional, Protocol, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Protocol, Tuple, runtime_checkable
 
 import numpy as np
+from spacy.language import Language
+from spacy.vocab import Vocab
 
 from ..errors import Errors
 
@@ -33,8 +35,9 @@ class ImageEncoder(Described, Protocol):
         preprocessing, regions), as JSON values. Reading them must not load a network.
     reads (str): "picture", "caption" or "id" (of a picture): what a source is.
 
-    An encoder may also have `parallel` (bool): True says that `encode` may be called from several
-    threads at once, and that this is worth while. Without it, there is one call at a time.
+    What it may be as well: `Tagger`, `OfPipeline`, `KnowsIds`. And it may have `parallel` (bool): True
+    says that `encode` may be called from several threads at once, and that this is worth while. Without
+    it, there is one call at a time.
     """
 
     @property
@@ -58,6 +61,7 @@ class ImageEncoder(Described, Protocol):
         ...
 
 
+@runtime_checkable
 class Tagger(Protocol):
     """An image encoder that can also name what it sees."""
 
@@ -68,6 +72,35 @@ class Tagger(Protocol):
         n (int): Tags per picture.
         RETURNS (List[List[Tuple[str, float]]]): Per picture, names with probabilities, best first.
         """
+        ...
+
+
+@runtime_checkable
+class OfPipeline(Protocol):
+    """An image encoder that lives on the word vectors of a pipeline, which may come after it."""
+
+    def bind(self, nlp: Language) -> None:
+        """Use those of the pipeline that it is a component of, unless another one was named.
+
+        nlp (Language): The pipeline.
+        """
+        ...
+
+    def follow(self, vocab: Vocab) -> None:
+        """Use those of the posts, unless another pipeline was named: the component may be sourced.
+
+        vocab (Vocab): Of the posts that come now.
+        """
+        ...
+
+
+@runtime_checkable
+class KnowsIds(Protocol):
+    """An image encoder that reads ids, and has a list of all that it knows."""
+
+    @property
+    def ids(self) -> Iterable[str]:
+        """RETURNS (Iterable[str]): The ids."""
         ...
 
 

@@ -18,7 +18,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ..errors import Errors
+from ..errors import Errors, is_coded
 from .weights import safetensors
 
 ID_COLUMNS = ("id", "ids", "image_id")
@@ -66,7 +66,7 @@ def read_vector_file(path: Path, ids: Optional[Path] = None) -> VectorFile:
     except Exception as err:  # of NumPy, zipfile, safetensors and pyarrow
         if "allow_pickle" in str(err) or "Object arrays" in str(err):
             raise _unusable(path, "it holds Python objects, which are not unpickled") from err
-        if str(err).startswith("[M"):
+        if is_coded(err):
             raise
         reason = str(err).split("\n")[0]
         raise _unusable(path, f"{type(err).__name__}: {reason}") from err

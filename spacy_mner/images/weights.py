@@ -2,12 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 import torch
 from torch import nn
 
-from ..errors import Errors
+from ..errors import Errors, listed
 from ..hashing import hash_file
 
 DIGITS = 8  # of the SHA-256, as in the names of PyTorch's own files
@@ -214,5 +214,4 @@ def _is_state_dict(state: Dict[Any, Any]) -> bool:
 
 
 def _list(names: List[str]) -> str:
-    shown: Tuple[str, ...] = tuple(names[:5])
-    return f"{len(names)} keys ({', '.join(shown)}{', ...' * (len(names) > 5)})"
+    return f"{len(names)} keys ({listed(names)})"

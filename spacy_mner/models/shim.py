@@ -3,12 +3,13 @@
 import contextlib
 import os
 import threading
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
 import srsly
 import torch
 from thinc.api import PyTorchGradScaler, PyTorchShim
 from thinc.shims.shim import Shim
+from thinc.types import ArgsKwargs
 from thinc.util import get_torch_default_device, torch2xp, xp2torch
 from torch import nn
 
@@ -74,10 +75,32 @@ class TaggerShim(PyTorchShim):
         self.set_module(self.blueprint.build())
         return self._model
 
-    def set_module(self, module: nn.Module) -> None:
-        """Put another module in place. The optimizer must not mix up its state with the old one's."""
-        self._model = module.to(get_torch_default_device())
+    def set_module(self, module: nn.Module, device: Optional[torch.device] = None) -> None:
+        """Put another module in place. The optimizer must not mix up its state with the old one's.
+
+        module (nn.Module): the module.
+        device (Optional[torch.device]): its device; None: that of Thinc's current ops.
+        """
+        self._model = module.to(get_torch_default_device() if device is None else device)
         self._renew_id()
+
+    def begin_update(self, inputs: ArgsKwargs) -> Tuple[Any, Callable[[ArgsKwargs], ArgsKwargs]]:
+        """As Thinc's; but with mixed precision, it unscales all gradients that it finds, those of earlier
+        batches (`accumulate_gradient`) again, which all but deletes them. Each batch's are by themselves
+        here until they are unscaled.
+        """
+        output, backprop = super().begin_update(inputs)
+
+        def backprop_apart(grads: ArgsKwargs) -> ArgsKwargs:
+            earlier = [(p, p.grad) for p in self._model.parameters() if p.grad is not None]
+            for parameter, _ in earlier:
+                parameter.grad = None
+            result = backprop(grads)
+            for parameter, grad in earlier:
+                parameter.grad = grad if parameter.grad is None else parameter.grad.add_(grad)
+            return result
+
+        return output, backprop_apart
 
     def finish_update(self, optimizer: Any) -> None:
         """Let the optimizer change the weights.

@@ -199,7 +199,8 @@ def resize_output(model: Model[List[Doc], TaggerOutput], labels: Sequence[str]) 
     if old.evidence is not None and new.evidence is not None:
         kept = [(old_labels.index(x), i) for i, x in enumerate(labels) if x in old_labels]
         _copy_rows(old.evidence, new.evidence, kept)
-    shim.set_module(new)
+    # Thinc's current ops may be others than when it was loaded.
+    shim.set_module(new, shim.device)
 
 
 def set_labels(model: Model[List[Doc], TaggerOutput], labels: Sequence[str]) -> None:

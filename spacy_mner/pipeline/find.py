@@ -1,6 +1,6 @@
 """The components `mner` of a pipeline."""
 
-from typing import List, Tuple
+from typing import Dict, Tuple
 
 from spacy.language import Language
 
@@ -8,14 +8,18 @@ from ..errors import Errors
 from .mner import MultimodalEntityRecognizer
 
 
-def find_mners(nlp: Language) -> List[Tuple[str, MultimodalEntityRecognizer]]:
-    """Every `mner` with its name, in the order of the pipeline; at least one.
+def find_mners(nlp: Language) -> Dict[str, MultimodalEntityRecognizer]:
+    """Every `mner` by its name, in the order of the pipeline."""
+    return {n: pipe for n, pipe in nlp.pipeline if isinstance(pipe, MultimodalEntityRecognizer)}
+
+
+def find_mner(nlp: Language) -> Tuple[str, MultimodalEntityRecognizer]:
+    """The `mner` that a measurement is about, with its name. Of several it is the last: whatever is in
+    `Doc.ents` has gone through it.
 
     RAISES (ValueError): M130 if there is none.
     """
-    found = [
-        (name, pipe) for name, pipe in nlp.pipeline if isinstance(pipe, MultimodalEntityRecognizer)
-    ]
+    found = find_mners(nlp)
     if not found:
         raise ValueError(Errors.M130.format(pipes=", ".join(nlp.pipe_names) or "empty"))
-    return found
+    return list(found.items())[-1]

@@ -20,7 +20,7 @@ from ..images.judge import NOT_FINITE, ZERO, judge_vector
 from ..images.reading import ImageReadError, describe
 from ..images.recent import RecentVectors
 from ..images.store import FeatureStore
-from ..images.types import EncoderInfo, ImageEncoder, check_encoder
+from ..images.types import EncoderInfo, ImageEncoder, OfPipeline, check_encoder
 from ..models.shim import limit_threads_after_fork
 from .missing import MissingPictures
 from .sources import Picture, find_images, find_pictures, picture_key
@@ -47,7 +47,7 @@ def make_image_encoder(
     """
     check_encoder(encoder)
     # Encoders that live on the pipeline's own vectors get to know it.
-    if hasattr(encoder, "bind"):
+    if isinstance(encoder, OfPipeline):
         encoder.bind(nlp)
     return ImageEncoderPipe(name, encoder, store=store)
 
@@ -118,7 +118,7 @@ class ImageEncoderPipe(Pipe):
 
     def _annotate(self, docs: List[Doc], missing: MissingPictures, recent: RecentVectors) -> None:
         limit_threads_after_fork()
-        if hasattr(self.encoder, "follow"):
+        if isinstance(self.encoder, OfPipeline):
             self.encoder.follow(docs[0].vocab)
         waiting = [(doc, self._look_up(doc, missing)) for doc in docs if doc._.image_vec is None]
         # A retweet brings the same picture again: each is computed once.
@@ -264,7 +264,7 @@ class ImageEncoderPipe(Pipe):
     def _check(self, data: Dict[str, Any]) -> "ImageEncoderPipe":
         self._saved = None if data["encoder"] is None else EncoderInfo(**data["encoder"])
         # The pipeline's vectors may come, or be exchanged, after it was loaded.
-        if not hasattr(self.encoder, "bind"):
+        if not isinstance(self.encoder, OfPipeline):
             self._check_saved()
         return self
 

@@ -3,7 +3,7 @@
 import warnings
 from typing import Any, List, Optional
 
-from ..errors import Warnings
+from ..errors import Warnings, listed
 from ..images.reading import ImageReadError, describe
 
 NAMED = 5  # unreadable pictures that the warning names
@@ -55,16 +55,12 @@ class MissingPictures:
         store (Any): The path of the feature store.
         """
         if self.n_constant:
-            names = _list(self.constant, self.n_constant)
+            names = listed(self.constant, self.n_constant)
             warnings.warn(Warnings.MW024.format(n=self.n_constant, names=names), stacklevel=3)
         if self.n_unreadable:
-            names = _list(self.names, self.n_unreadable)
+            names = listed(self.names, self.n_unreadable)
             message = Warnings.MW020.format(n=self.n_unreadable, names=names, reason=self.reason)
             warnings.warn(message, stacklevel=3)
         if self.n_unknown:
             message = Warnings.MW023.format(n=self.n_unknown, store=store, id=self.first_id)
             warnings.warn(message, stacklevel=3)
-
-
-def _list(names: List[str], n: int) -> str:
-    return ", ".join(names) + (", ..." if n > len(names) else "")

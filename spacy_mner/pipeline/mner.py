@@ -313,7 +313,7 @@ class MultimodalEntityRecognizer(TrainablePipe):
         exclude = tuple(exclude)
         self._forget_temperature(exclude)
         super().from_bytes(bytes_data, exclude=exclude)
-        return self._forget_settings()
+        return self
 
     def from_disk(
         self, path: Union[str, Path], *, exclude: Iterable[str] = ()
@@ -327,17 +327,12 @@ class MultimodalEntityRecognizer(TrainablePipe):
         exclude = tuple(exclude)
         self._forget_temperature(exclude)
         super().from_disk(path, exclude=exclude)
-        return self._forget_settings()
+        return self
 
     def _forget_temperature(self, exclude: Sequence[str]) -> None:
         """A model that is not calibrated says nothing of it, and must not get that of the weights before."""
         if "cfg" not in exclude:
             self.cfg.pop("temperature", None)
-
-    def _forget_settings(self) -> "MultimodalEntityRecognizer":
-        """Early versions saved their settings beside the labels, where they outdid the config."""
-        self.cfg = {key: self.cfg[key] for key in ("labels", "temperature") if key in self.cfg}
-        return self
 
     def _check_model(self) -> None:
         """The model has no name to put into the error, the component has one."""

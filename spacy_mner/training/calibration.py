@@ -18,7 +18,7 @@ from ..errors import Errors, Warnings
 from ..evaluation.calibration import Judged, calibration, judge, negative_log_likelihood
 from ..models.tagger import get_decoder
 from ..pictures import Condition, with_pictures
-from ..pipeline.find import find_mners
+from ..pipeline.find import find_mner
 from ..pipeline.mner import MultimodalEntityRecognizer
 from ..pipeline.prediction import (
     ScoredBatch,
@@ -139,7 +139,7 @@ def calibrate(
         `n_folds`, `temperatures`, `before` and `after` (all folds pooled).
     RAISES (ValueError): M130 if the pipeline has no `mner`; NothingToCalibrate, which is one, M142.
     """
-    name, component = find_mners(nlp)[0]
+    name, component = find_mner(nlp)
     copies = with_pictures(examples, images, seed=seed)
     if not copies:
         raise NothingToCalibrate(Errors.M142.format(problem="there are no posts"))

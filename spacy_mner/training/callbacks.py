@@ -7,7 +7,7 @@ from spacy.language import Language
 from spacy.util import dot_to_object, resolve_dot_names
 
 from ..errors import Errors, Warnings
-from ..pipeline.find import find_mners
+from ..pipeline.find import find_mner
 from .calibration import NothingToCalibrate, calibrate
 
 
@@ -43,7 +43,7 @@ def create_calibrate_v1(
             calibrate(nlp, reader(nlp), images=images)  # type: ignore[arg-type]
         except NothingToCalibrate as error:
             # As may be after the first updates, when nothing is found yet: no reason to end training.
-            value = find_mners(nlp)[0][1].temperature
+            value = find_mner(nlp)[1].temperature
             warnings.warn(Warnings.MW042.format(value=value, problem=error), stacklevel=2)
         return nlp
 

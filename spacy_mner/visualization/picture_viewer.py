@@ -1,11 +1,11 @@
 """What a page shows of the pictures that posts name: thumbnails and tags, or why there are none."""
 
-import re
 from pathlib import Path
 from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
+from ..errors import is_coded, without_code
 from ..images.reading import ImageReadError, describe, inside
-from ..images.types import ImageEncoder
+from ..images.types import ImageEncoder, Tagger
 from ..training.converters.pictures import find_image
 from .thumbnails import Thumbnail, make_thumbnail
 
@@ -41,7 +41,7 @@ class PictureViewer:
         self._tagger: Any = None
         if encoder is None:
             self.no_tags = "the pipeline has no image_encoder"
-        elif encoder.reads != "picture" or not hasattr(encoder, "tags"):
+        elif encoder.reads != "picture" or not isinstance(encoder, Tagger):
             self.no_tags = f"the image encoder {encoder.name} has none"
         else:
             self._tagger = encoder
@@ -81,7 +81,7 @@ class PictureViewer:
             tags: List[List[Tuple[str, float]]] = self._tagger.tags(batch, n=N_TAGS)
         except (ValueError, OSError, ImportError) as error:
             # No classifier, or no weights: the page is worth having without tags.
-            if not str(error).startswith("[M"):
+            if not is_coded(error):
                 raise
             self._tagger, self.no_tags = None, str(error)
             return []
@@ -98,7 +98,7 @@ def _find(name: str, folder: Path) -> Path:
 
 def _short(error: ImageReadError, name: str, folder: Path) -> str:
     """The reason without its code, and without the folder: who reads the page need not know it."""
-    reason = re.sub(r"^\[M\d{3}\] ", "", str(error))
+    reason = without_code(str(error))
     path = find_image(name, folder)
     if path is not None:
         reason = reason.replace(describe(path), describe(name))

@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from ..errors import Errors
 from ..output import atomic_bytes
@@ -186,10 +186,8 @@ def _draw_groups(
 ) -> None:
     column = 0
     for name, n in groups:
-        left: Optional[float] = starts[column]
-        right = starts[column + n] - 0.1
-        if name and left is not None:
-            left += 0.15
+        left, right = starts[column] + 0.15, starts[column + n] - 0.1
+        if name:
             axes.text(
                 (left + right) / 2, y, name, ha="center", va="center", fontsize=10, color=SOFT
             )

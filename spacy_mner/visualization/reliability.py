@@ -14,7 +14,7 @@ COLORS = {"on": "#2f6f9f", "off": "#8b97a4", "shuffled": "#e2a23b"}
 def reliability_section(results: Dict[str, List[Result]]) -> str:
     """One diagram a condition; "" where no result knows the probabilities of its entities.
 
-    results (Dict[str, List[Result]]): from `load_results`; the bins of several runs are pooled.
+    results (Dict[str, List[Result]]): a group of `load_groups`; the bins of several runs are pooled.
     RETURNS (str): HTML.
     """
     drawings = []

@@ -26,7 +26,7 @@ LOOKS = {
 def render_report(results: Results, *, title: str = TITLE) -> str:
     """Render one self-contained HTML page: no script, nothing loaded from elsewhere.
 
-    results (Results): From `load_results`: the results of each condition.
+    results (Results): The results of each condition, a group of `load_groups`.
     title (str): The page's title.
     RETURNS (str): The HTML; everything from the data is escaped.
     """

@@ -14,30 +14,15 @@ _REQUIRED = ("images", "n_posts", "n_entities", "ents_f", "ents_seg_f", "with_im
 Result = Dict[str, Any]
 
 
-def load_results(folder: Path) -> Dict[str, List[Result]]:
-    """Read all files named `evaluation-*.json` in a folder and the folders below it.
-
-    folder (Path): The folder; runs with different seeds lie in folders or files of their own.
-    RETURNS (Dict[str, List[Result]]): The results by condition, in the order on, off, shuffled.
-    RAISES (ValueError): M062 if there is none, M063 if one is of another make.
-    """
-    results: Dict[str, List[Result]] = {condition: [] for condition in CONDITIONS}
-    for path in sorted(folder.rglob("evaluation-*.json")):
-        result = _load(path)
-        results[result["images"]].append(result)
-    results = {condition: found for condition, found in results.items() if found}
-    if not results:
-        raise ValueError(Errors.M062.format(path=folder))
-    return results
-
-
 def load_groups(folder: Path) -> Dict[str, Dict[str, List[Result]]]:
-    """The same, apart for each way to train: what lies under folders of different names.
+    """Read all files named `evaluation-*.json` in a folder and the folders below it, apart for each way to
+    train: what lies under folders of different names.
 
     Folders `seed-0`, `seed-1`, … are runs of one way; their names do not count.
 
     folder (Path): The folder.
-    RETURNS (Dict[str, Dict[str, List[Result]]]): By the way's name, such as "mner"; empty without results.
+    RETURNS (Dict[str, Dict[str, List[Result]]]): By the way's name, such as "mner", the results of each
+        condition, in the order on, off, shuffled; empty without results.
     RAISES (ValueError): M063 if a file is of another make.
     """
     groups: Dict[str, Dict[str, List[Result]]] = {}

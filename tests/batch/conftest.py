@@ -3,7 +3,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from ..cli.conftest import NAMES, TEMPLATES, trained, trained_on_files  # noqa: F401 (fixtures)
+from ..pipelines import NAMES, TEMPLATES
+
+
+@pytest.fixture(scope="session")
+def trained(trained_on_vectors):
+    """A trained pipeline and its data: see `trained_on_vectors`."""
+    return trained_on_vectors
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from spacy_mner.batch.run import label_files
 from spacy_mner.cli.predict import predict_cli  # noqa: F401 (attaches the command)
 
-from .util import contents
+from .util import KILLER, contents
 
 # Ray leaves sockets and files open when it is shut down, and warns of its own defaults.
 pytestmark = [
@@ -18,26 +18,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-# Imported in every worker through --code. The first worker that sees two shards done ends itself.
-KILLER = """
-import os, pathlib, signal, threading, time
-
-FOLDER = pathlib.Path({folder!r})
-
-def kill_once():
-    while len(list(FOLDER.glob("_job/done/*.json"))) < 2:
-        time.sleep(0.001)
-    try:
-        marker = os.open(FOLDER.parent / "killed", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-    except FileExistsError:
-        return
-    os.write(marker, str(os.getpid()).encode())
-    os.close(marker)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-threading.Thread(target=kill_once, daemon=True).start()
-"""
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +49,10 @@ def many(posts, tmp_path):
 
 def test_same_as_the_local_engine(cluster, trained, posts, many, tmp_path):
     jobs = {"local": tmp_path / "local", "ray": tmp_path / "ray"}
-    for engine, job in jobs.items():
+    for (engine, job), workers in zip(jobs.items(), (1, 2), strict=True):
         summary = label_files(
             trained.model, many, job,
-            features=trained.store, shard_size=10, engine=engine, workers=2,
+            features=trained.store, shard_size=10, engine=engine, workers=workers,
         )  # fmt: skip
         assert summary.posts == 8 * posts.n
         assert summary.report.bad.count == 8 * posts.n_bad
@@ -88,10 +68,10 @@ def test_same_as_the_local_engine(cluster, trained, posts, many, tmp_path):
 
 
 def test_pictures_are_encoded_by_the_workers(cluster, trained_on_files, posts, tmp_path):
-    for engine in ("local", "ray"):
+    for engine, workers in (("local", 1), ("ray", 2)):
         summary = label_files(
             trained_on_files.model, posts.folder, tmp_path / engine,
-            images=trained_on_files.images, shard_size=13, engine=engine, workers=2,
+            images=trained_on_files.images, shard_size=13, engine=engine, workers=workers,
         )  # fmt: skip
         assert summary.with_picture == sum(i % 3 > 0 for i in range(posts.n))
     assert contents(tmp_path / "ray") == contents(tmp_path / "local")

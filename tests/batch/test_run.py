@@ -8,11 +8,12 @@ import spacy
 from spacy.tokens import DocBin
 
 from spacy_mner.batch import worker
+from spacy_mner.batch.engine_local import run_local
 from spacy_mner.batch.run import label_files
 from spacy_mner.cli.predict import predict
 from spacy_mner.training.converters import RecordError, read_posts
 
-from .util import contents, records
+from .util import KILLER, contents, records
 
 
 def test_the_records_are_those_of_predict(trained, posts, tmp_path):
@@ -231,9 +232,53 @@ def test_strict(trained, posts, tmp_path, workers):
     with pytest.raises(kind, match=r"\[M04[56]\] \w\.jsonl:3"):
         label_files(trained.model, posts.folder, tmp_path / "a", strict=True, **arguments)
     assert not (tmp_path / "a/part-000000.jsonl").exists()
-    label_files(trained.model, posts.folder, tmp_path / "a", **arguments)
+    label_files(trained.model, posts.folder, tmp_path / "a", shard_size=3)
     with pytest.raises(ValueError, match=r"\[M157\] 3 records"):
         label_files(trained.model, posts.folder, tmp_path / "a", strict=True, **arguments)
+
+
+def test_code_that_cannot_be_imported(trained, posts, tmp_path):
+    arguments = trained.model, posts.folder, tmp_path / "job"
+    with pytest.raises(ValueError, match=r"\[M160\].*missing\.py.*no such file"):
+        label_files(*arguments, code=tmp_path / "missing.py")
+    assert not (tmp_path / "job").exists()
+    code = tmp_path / "code.py"
+    code.write_text("raise RuntimeError('out of order')", encoding="utf8")
+    with pytest.raises(ValueError, match=r"\[M160\].*RuntimeError: out of order"):
+        label_files(*arguments, code=code)
+
+
+def test_a_process_that_ends_by_itself(trained, posts, tmp_path):
+    job, code = tmp_path / "job", tmp_path / "killer.py"
+    code.write_text(KILLER.format(folder=str(job)), encoding="utf8")
+    arguments = {"features": trained.store, "shard_size": 2}
+    with pytest.raises(ValueError, match=r"\[M155\].*--n-process"):
+        label_files(trained.model, posts.folder, job, workers=2, code=code, **arguments)
+    done = {path: path.stat().st_mtime_ns for path in job.glob("part-*")}
+    assert len(done) >= 2
+    # The same again goes on from there.
+    label_files(trained.model, posts.folder, job, code=code, **arguments)
+    assert {path: path.stat().st_mtime_ns for path in done} == done
+    label_files(trained.model, posts.folder, tmp_path / "at_once", **arguments)
+    found, expected = contents(job), contents(tmp_path / "at_once")
+    assert found.pop("_job/job.json") != expected.pop("_job/job.json")  # it names the code
+    assert found == expected
+
+
+def test_a_shard_that_is_deleted_while_the_job_runs(trained, posts, tmp_path, monkeypatch):
+    job = tmp_path / "job"
+
+    def run_and_delete(*args):
+        yield from run_local(*args)
+        (job / "part-000001.jsonl").unlink()
+
+    with monkeypatch.context() as patch:
+        patch.setattr("spacy_mner.batch.run.run_local", run_and_delete)
+        with pytest.raises(ValueError, match=r"\[M158\].*part-000001\.jsonl"):
+            label_files(trained.model, posts.folder, job, shard_size=6)
+    assert not (job / "_job/summary.json").exists()
+    assert label_files(trained.model, posts.folder, job, shard_size=6).posts == posts.n
+    assert (job / "part-000001.jsonl").exists()
 
 
 def test_no_posts(trained, tmp_path):

@@ -29,14 +29,14 @@ def test_the_three_conditions(trained):
     assert [x["images"] for x in (on, off, shuffled)] == ["on", "off", "shuffled"]
 
 
-def test_agrees_with_spacys_own_command(trained, tmp_path):
+def test_agrees_with_spacys_own_command(trained, tmp_path, monkeypatch):
     path = tmp_path / "spacy.json"
     spacy_evaluate(str(trained.model), trained.data, output=path)
     expected = json.loads(path.read_text(encoding="utf8"))
-    code, output = run(
-        "evaluate", trained.model, trained.data, "--output", tmp_path / "ours.json", "--train",
-        trained.data,
-    )  # fmt: skip
+    words = ["evaluate", trained.model, trained.data, "--output", tmp_path / "ours.json"]
+    words += ["--train", trained.data, "--examples", 12]
+    monkeypatch.setattr("sys.argv", ["spacy", "mner", *map(str, words)])
+    code, output = run(*words)
     assert code == 0, output
     ours = json.loads((tmp_path / "ours.json").read_text(encoding="utf8"))
     assert expected["ents_f"] > 0.5
@@ -44,6 +44,7 @@ def test_agrees_with_spacys_own_command(trained, tmp_path):
     assert {key: ours[key] for key in expected} == expected
     assert ours["seen"]["n_entities"] == 12
     assert ours["command"].startswith(f"python -m spacy mner evaluate {trained.model} ")
+    assert ours["command"].endswith(" --examples 12")
     assert len(ours["examples"]) == 12
     for words in ("36 posts (24 with a picture)", "By mention", "segmentation, micro", "Per type"):
         assert words in output
@@ -83,7 +84,8 @@ def test_other_errors_are_not_hidden(tmp_path, trained):
 def test_report(trained, tmp_path):
     for images in ("on", "off"):
         path = tmp_path / "metrics" / f"evaluation-{images}.json"
-        evaluate(trained.model, trained.data, images=images, output=path)
+        command = f"evaluate MODEL DATA --images {images}"
+        evaluate(trained.model, trained.data, images=images, output=path, command=command)
     code, output = run("report", tmp_path / "metrics", tmp_path / "report.html", "--title", "A & B")
     assert code == 0, output
     page = (tmp_path / "report.html").read_text(encoding="utf8")

@@ -34,6 +34,17 @@ def run_python(*args):
     return done
 
 
+def run_spacy(n_process, *args):
+    """One process is this one, which sees the warning of a picture that cannot be read."""
+    args = [*args, "--n-process", n_process, "--batch-size", 2]
+    if n_process > 1:
+        return run_python("-m", "spacy", *args)
+    with pytest.warns(UserWarning, match="MW020"):
+        done = CliRunner().invoke(app, [str(arg) for arg in args])
+    assert done.exit_code == 0, done.output
+    return done
+
+
 def path_of(name, folder):
     return None if name is None else str(folder / f"{name}.png")
 
@@ -96,8 +107,8 @@ def test_spacy_apply(trained_on_files, tmp_path, n_process):
         doc._.image = path_of(name, trained_on_files.images)
         docs.append(doc)
     DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "in.spacy")
-    command = ["-m", "spacy", "apply", trained_on_files.model, tmp_path / "in.spacy"]
-    run_python(*command, tmp_path / "out.spacy", "--n-process", n_process, "--batch-size", 2)
+    command = ["apply", trained_on_files.model, tmp_path / "in.spacy", tmp_path / "out.spacy"]
+    run_spacy(n_process, *command)
     found = read_docs(tmp_path / "out.spacy")
     assert [is_person(doc) for doc in found] == PERSONS
     assert [doc._.image for doc in found] == [doc._.image for doc in docs]
@@ -111,16 +122,16 @@ def test_predict_on_a_folder(trained_on_files, tmp_path, n_process):
                  for j, name in enumerate(PICTURES) if j % 2 == i]  # fmt: skip
         (tmp_path / "posts").mkdir(exist_ok=True)
         (tmp_path / "posts" / f"{i}.jsonl").write_text("\n".join(lines), encoding="utf8")
-    command = ["-m", "spacy", "mner", "predict", trained_on_files.model, tmp_path / "posts"]
+    command = ["mner", "predict", trained_on_files.model, tmp_path / "posts"]
     # Beside the folder that other tests use: one picture is no picture.
     images = shutil.copytree(trained_on_files.images, tmp_path / "images")
     (images / "broken.png").write_bytes((images / "thing.png").read_bytes()[:100])
     lines = [json.dumps({"id": "7", "text": TEXT, "image": "broken.png"})]
     lines.append(json.dumps({"id": "8", "text": TEXT, "image": "https://a.org/else.png"}))
     (tmp_path / "posts" / "2.jsonl").write_text("\n".join(lines), encoding="utf8")
-    done = run_python(
-        *command, tmp_path / "out.jsonl", "--images", images, "--n-process", n_process,
-        "--batch-size", 2, "--report", tmp_path / "report.json",
+    done = run_spacy(
+        n_process, *command, tmp_path / "out.jsonl", "--images", images,
+        "--report", tmp_path / "report.json",
     )  # fmt: skip
     assert "9 posts labelled, 5 with their picture" in done.stderr
     assert "gone.png" in done.stderr

@@ -61,11 +61,17 @@ def test_entities_with_pictures_from_a_store(trained, tmp_path):
 
 
 def test_same_as_the_pipeline_itself(trained, tmp_path):
-    source = write(tmp_path / "in.jsonl", [p for p in POSTS if "tokens" not in p])
-    predict(trained.model, source, tmp_path / "out.jsonl")
-    nlp = spacy.load(trained.model)
-    for row in read(tmp_path / "out.jsonl"):
-        ents = [(e.start_char, e.end_char, e.label_) for e in nlp(row["text"]).ents]
+    posts = [post for post in POSTS if "tokens" not in post]
+    source = write(tmp_path / "in.jsonl", posts)
+    predict(trained.model, source, tmp_path / "out.jsonl", features=trained.store)
+    nlp, store = spacy.load(trained.model), FeatureStore.open(trained.store)
+    rows = read(tmp_path / "out.jsonl")
+    assert any(row["entities"] for row in rows)
+    for post, row in zip(posts, rows, strict=True):
+        doc = nlp.make_doc(post["text"])
+        if "image" in post:
+            doc._.image_vec = store[post["image"]]
+        ents = [(e.start_char, e.end_char, e.label_) for e in nlp(doc).ents]
         assert [(e["start"], e["end"], e["label"]) for e in row["entities"]] == ents
 
 
@@ -152,6 +158,12 @@ def test_several_processes_give_the_same(trained, tmp_path):
         )  # fmt: skip
     one, two = (path.read_text(encoding="utf8") for path in outputs)
     assert one == two
+
+
+def test_several_processes_on_a_gpu_are_refused_at_once(tmp_path):
+    done = run("model", "posts.jsonl", tmp_path / "o.jsonl", "-n", 2, "--gpu-id", 0)
+    assert done.exit_code == 1
+    assert "[M153] --n-process 2 cannot be had on a GPU" in " ".join(done.output.split())
 
 
 def test_words_are_forgotten_in_a_long_stream(trained, monkeypatch):

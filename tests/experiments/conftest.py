@@ -17,7 +17,7 @@ from spacy_mner.extensions import set_extensions
 from spacy_mner.images.store import FeatureStoreWriter
 from spacy_mner.images.types import EncoderInfo
 
-from ..cli.conftest import make_doc, make_posts
+from ..pipelines import make_doc, make_posts
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs"

@@ -1,5 +1,6 @@
 """The commands on pipelines that were trained on the sample: their files, their figures, their errors."""
 
+import csv
 import json
 import re
 from dataclasses import replace
@@ -23,11 +24,12 @@ from spacy_mner.cli.vocab_sensitivity import vocab_sensitivity
 from spacy_mner.cli.when_images_help import when_images_help
 from spacy_mner.evaluation.evaluate import evaluate
 from spacy_mner.experiments.fingerprint import hash_vectors
-from spacy_mner.experiments.pipelines import find_mner
 from spacy_mner.experiments.probabilities import span_probabilities
-from spacy_mner.experiments.texts import read_docs
 from spacy_mner.experiments.when_images_help import Change, ChangedPost, change_blocks
+from spacy_mner.pipeline.find import find_mner
+from spacy_mner.training.spacy_files import read_docs
 
+from ..pipeline.builders import make_examples, make_nlp, model_config
 from ..visualization.test_report import Checker
 from .conftest import CONFIGS
 
@@ -59,11 +61,19 @@ def test_compare_runs_and_pipelines(trained, tmp_path):
     # Pictures decide.
     assert from_runs["typed"].difference > 5
     assert from_runs["typed"].p_bootstrap < 0.05
-    from_pipelines = compare(
-        trained.seeing, trained.blind, trained.test, tmp_path, images=("on", "off"), n_samples=300
-    )
-    assert from_pipelines == from_runs
+    code, output = run(
+        "compare", trained.seeing, trained.blind, trained.test, tmp_path, "--images-b", "off",
+        "--samples", "300",
+    )  # fmt: skip
+    assert code == 0, output
     folder = tmp_path / "recommended--recommended-text"
+    from_pipelines = tmp_path / "recommended--recommended-text-images-off"
+    tables = [
+        list(csv.reader((path / "compare.csv").read_text("utf8").splitlines()))
+        for path in (folder, from_pipelines)
+    ]
+    # But for the names of the two systems.
+    assert [row[1:] for row in tables[0][1:]] == [row[1:] for row in tables[1][1:]]
     assert "p randomisation" in (folder / "compare.md").read_text("utf8")
     assert "1 run(s) of A, 1 of B" in read_page(folder / "compare.html")
 
@@ -187,7 +197,7 @@ def test_only_a_minus_becomes_one():
 
 def test_probabilities_are_those_of_the_component(trained):
     nlp = spacy.load(trained.seeing)
-    component = find_mner(nlp)
+    _, component = find_mner(nlp)
     example = next(eg for eg in Corpus(trained.test)(nlp) if len(eg.reference.ents))
     doc = example.predicted
     doc._.image_vec = example.reference._.image_vec
@@ -214,10 +224,18 @@ def test_attention(trained, tmp_path):
     assert means[0].split(",")[:3] == ["Tokens", "Number", "word"]
     n_tokens = sum(len(doc) for doc in read_docs(trained.test))
     assert means[1].startswith(f"all,{n_tokens},")
-    one = attention(str(trained.seeing), trained.test, tmp_path / "one", ids=["3", "pictures/4"])
-    assert one[0]["name"] == "post 3"
-    off = attention(str(trained.seeing), trained.test, tmp_path / "off", ids=["3"], images="off")
-    assert all(row[2] == 0 for row in off[0]["weights"])
+
+
+@pytest.mark.parametrize("images", ["on", "off", "shuffled"])
+def test_attention_of_posts_by_number_and_by_image_id(trained, tmp_path, images):
+    """An image id names the post that has the picture in the data, whatever it is shown."""
+    posts = attention(
+        str(trained.seeing), trained.test, tmp_path, ids=["1", "pictures/4"], images=images
+    )
+    assert [post["name"] for post in posts] == ["post 1", "post 5"]
+    for post in posts:
+        assert post["modalities"] == ["word", "char", "image"]
+        assert all((row[2] > 0) == (images != "off") for row in post["weights"])
 
 
 def test_attention_errors(trained, tmp_path):
@@ -230,6 +248,17 @@ def test_attention_errors(trained, tmp_path):
     code, output = run("attention", tmp_path / "none", trained.test, tmp_path)
     assert code == 1
     assert "[M130]" in output
+
+
+def test_attention_of_a_model_without_weights(tmp_path):
+    nlp = make_nlp(model=model_config(fusion={"@architectures": "spacy_mner.Concatenate.v1"}))
+    nlp.to_disk(tmp_path / "model")
+    docs = [eg.reference for eg in make_examples(nlp)]
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "data.spacy")
+    code, output = run("attention", tmp_path / "model", tmp_path / "data.spacy", tmp_path / "out")
+    assert (code, "[M127]" in output) == (1, True)
+    assert "ModalityAttention" in output
+    assert not (tmp_path / "out").exists()
 
 
 def test_attention_with_nothing_to_draw(trained, tmp_path):
@@ -316,8 +345,8 @@ def test_multi_seed_takes_the_word_vectors_of_the_config(small, tmp_path):
 
 def test_help_has_an_example():
     for command in (
-        "table1", "vocab-sensitivity", "when-images-help", "attention", "compare", "ablate",
-        "multi-seed",
+        "table1", "vocab-sensitivity", "ways-in", "when-images-help", "attention", "compare",
+        "ablate", "multi-seed",
     ):  # fmt: skip
         code, output = run(command, "--help")
         assert code == 0

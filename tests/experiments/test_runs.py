@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +14,14 @@ import numpy as np
 import pytest
 import spacy
 from spacy.tokens import DocBin
+from spacy.training import Corpus
 from thinc.api import Config
 
+from spacy_mner.evaluation.evaluate import evaluate
+from spacy_mner.experiments import runs
 from spacy_mner.experiments.rows import ROWS
 from spacy_mner.experiments.runs import (
+    Data,
     Trial,
     build_config,
     check_seeds,
@@ -169,16 +174,41 @@ def test_nothing_is_chosen_on_the_scored_posts(trial, small, tmp_path):
     assert sorted(texts["train"] + texts["dev"]) == sorted(given)
 
 
-def test_early_stopping_scores_the_chosen_weights(trial, small, tmp_path):
-    early = replace(small, dev_fraction=0.2)
-    quick = {"training.eval_frequency": 2, "training.patience": 2, "training.max_steps": 4}
-    result = run_trial(
-        replace(trial, config=change(trial.config, quick), steps=None),
-        early,
-        tmp_path / "seed-1.json",
-    )
+def test_early_stopping_scores_the_chosen_weights(trial, trained, tmp_path, monkeypatch):
+    """The best ones on dev, and not the last ones, which steps that are far too large have spoilt."""
+    early = Data(trained.folder / "train.spacy", trained.test, dev_fraction=0.2)
+    too_large = {"@schedules": "constant.v1", "rate": 100.0}
+    settings = {
+        "training.eval_frequency": 20,
+        "training.max_steps": 41,
+        "training.dropout": 0.0,
+        "training.optimizer.learn_rate": {
+            "@schedules": "constant_then.v1",
+            "rate": 0.1,
+            "steps": 30,
+            "schedule": too_large,
+        },
+    }
+    train_nlp = runs.train_nlp
+
+    def train_and_keep(nlp, folder, **options):
+        done = train_nlp(nlp, folder, **options)
+        for name in ("model-best", "model-last"):
+            shutil.copytree(folder / name, tmp_path / name)
+        return done
+
+    monkeypatch.setattr(runs, "train_nlp", train_and_keep)
+    chosen = replace(trial, config=change(trial.config, settings), steps=None)
+    result = run_trial(chosen, early, tmp_path / "seed-1.json")
     assert result["dev_fraction"] == 0.2
-    assert len(result["counts"]) == 40
+    on_dev, counts = {}, {}
+    for name in ("model-best", "model-last"):
+        nlp = spacy.load(tmp_path / name)
+        on_dev[name] = nlp.meta["performance"]["ents_f"]
+        found = evaluate(nlp, list(Corpus(trained.test)(nlp)), counts=True)["counts"]
+        counts[name] = [list(row) for row in found]
+    assert on_dev["model-best"] > on_dev["model-last"]
+    assert result["counts"] == counts["model-best"] != counts["model-last"]
 
 
 def test_split_needs_posts_on_both_sides(small, tmp_path):

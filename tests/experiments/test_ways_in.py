@@ -5,10 +5,13 @@ import io
 from dataclasses import replace
 
 import pytest
+from spacy.cli._util import app
+from typer.testing import CliRunner
 
 from spacy_mner.cli.ways_in import ways_in
-from spacy_mner.experiments.texts import read_docs
+from spacy_mner.experiments.runs import read_result
 from spacy_mner.experiments.ways import SHORT, WAYS, choose_ways, run_name, short_table, ways_table
+from spacy_mner.training.spacy_files import read_docs
 from spacy_mner.visualization.table import show
 
 from .conftest import CONFIGS
@@ -43,7 +46,17 @@ def test_every_way_trains_with_its_controls(small, tmp_path):
 def test_weak_text_is_weak_in_training_and_in_scoring(small, tmp_path):
     settings = {"seeds": [0], "steps": 4, "configs": CONFIGS, "ways": "recommended"}
     plain = ways_in(small, tmp_path, controls=False, **settings)
+    typed = [
+        "mner", "ways-in", small.train, small.test, tmp_path, "--vectors", small.vectors, "--ways",
+        "recommended", "--keep-vectors", "0.25", "--no-controls", "--seeds", "1", "--steps", "4",
+        "--configs", CONFIGS,
+    ]  # fmt: skip
+    result = CliRunner().invoke(app, [str(word) for word in typed])
+    assert result.exit_code == 0, result.output
+    told = read_result(tmp_path / "runs/recommended-vocab25/seed-0.json")
+    # It is done, and not trained again.
     few = ways_in(small, tmp_path, controls=False, keep_vectors=0.25, **settings)
+    assert few["recommended"] == [told]
     noisy = ways_in(small, tmp_path, controls=False, text="noisy", **settings)
     lower = ways_in(small, tmp_path, controls=False, text="lower", **settings)
     known = [runs["recommended"][0]["known_tokens"] for runs in (plain, noisy, few)]
@@ -51,6 +64,7 @@ def test_weak_text_is_weak_in_training_and_in_scoring(small, tmp_path):
     prints = {runs["recommended"][0]["fingerprint"] for runs in (plain, few, noisy, lower)}
     assert len(prints) == 4
     assert (tmp_path / "ways-in-noisy/ways-in.md").exists()
+    assert (tmp_path / "ways-in-vocab25/ways-in.md").exists()
     assert (tmp_path / "runs/recommended-lower/seed-0.json").exists()
     assert not (tmp_path / "runs/recommended-shuffled").exists()
 

@@ -76,9 +76,9 @@ def test_a_parallel_encoder_gets_single_threads():
     assert set(encoder.torch_threads) == {1}
     assert torch.get_num_threads() == 2
     seen = []
-    threading.Thread(target=lambda: seen.append(torch.get_num_threads())).start()
-    while not seen:
-        pass
+    thread = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+    thread.start()
+    thread.join(timeout=60)
     assert seen == [2]  # also what starts later has torch's threads back
 
 

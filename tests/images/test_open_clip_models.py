@@ -1,6 +1,7 @@
 """OpenCLIP's image towers: the same numbers as OpenCLIP gives for the same weights."""
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,11 +88,27 @@ def test_weights_are_found_in_the_caches(tmp_path, monkeypatch):
     assert encoder.settings["weights"] == hashlib.sha256(b"weights").hexdigest()[:8]
     assert encoder.recipe.file() == path
 
+
+def test_weights_that_have_only_an_address(tmp_path, monkeypatch):
+    """They belong into OpenCLIP's own cache."""
+    plain = create_open_clip_encoder(TINY_CLIP, path=clip_file(TINY_CLIP))
+    data = Path(clip_file(TINY_CLIP)).read_bytes()
+    served = tmp_path / "server" / f"tiny-{hashlib.sha256(data).hexdigest()[:8]}.pt"
+    served.parent.mkdir()
+    served.write_bytes(data)
+    entry = {"url": served.as_uri()}
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, TINY_CLIP, {"own": entry})
     monkeypatch.setenv("HOME", str(tmp_path))
-    old = create_open_clip_encoder("RN50", weights="yfcc15m")
-    if not old.recipe._entry().get("hf_hub"):
-        with pytest.raises(ValueError, match=r"M100.*\.cache.clip"):
-            _ = old.settings
+    cached = tmp_path / ".cache" / "clip" / served.name
+    encoder = create_open_clip_encoder(TINY_CLIP, weights="own")
+    with pytest.raises(ValueError, match="M100") as caught:
+        _ = encoder.settings
+    assert str(cached) in str(caught.value)
+    allowed = create_open_clip_encoder(TINY_CLIP, weights="own", download=True)
+    items = [plain.read(picture) for picture in PICTURES]
+    np.testing.assert_array_equal(allowed.encode(items), plain.encode(items))
+    assert cached.read_bytes() == data
+    assert encoder.settings == plain.settings
 
 
 @pytest.mark.slow

@@ -150,7 +150,7 @@ def test_device():
         create_sentences_encoder(sentence_folder(), device="toaster")
 
 
-@pytest.mark.gpu
+@pytest.mark.gpu(cupy=False)
 def test_gpu():
     encoder = create_sentences_encoder(sentence_folder(), device="cuda")
     found = np.stack(encoder.encode([encoder.read(caption) for caption in CAPTIONS]))

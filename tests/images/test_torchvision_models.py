@@ -1,5 +1,7 @@
 """torchvision's networks: the same numbers as torchvision's own tools give for the same weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from torch import nn
 
 from spacy_mner.images.googlenet import create_googlenet
 from spacy_mner.images.inception_v3 import create_inception_v3
+from spacy_mner.images.torch_encoder import TorchEncoder, width_of
 from spacy_mner.images.torchvision_models import (
     GRIDS,
     TorchvisionBackbone,
@@ -165,6 +168,30 @@ def test_a_network_that_is_not_known_has_no_regions():
     assert backbone.pooled(torch.zeros(1, 3, 2, 2)).shape == (1, 12)
     assert backbone.grid(torch.zeros(1, 3, 2, 2)) is None
 
+    class Recipe:
+        name = model = "other"
+
+        def settings(self):
+            return {"model": self.model}
+
+        def preprocessing(self):
+            return replace(make("resnet18").recipe.preprocessing(), size=(2, 2))
+
+        def width(self, regions):
+            return width_of(self, regions)
+
+        def load(self):
+            return TorchvisionBackbone(Other(), None)
+
+        skeleton = load
+
+    assert TorchEncoder(Recipe()).width == 12
+    encoder = TorchEncoder(Recipe(), regions=True)
+    with pytest.raises(ValueError, match=r"\[M105\].*'other'"):
+        _ = encoder.width
+    with pytest.raises(ValueError, match=r"\[M105\].*'other'"):
+        encoder.encode([make_picture(0, 2, 2)])
+
 
 def test_auxiliary_classifiers_are_not_needed(tmp_path):
     state = torch.load(torchvision_file("googlenet"), weights_only=True)
@@ -186,7 +213,10 @@ def test_old_names_in_densenets_files(tmp_path):
     old = {re.sub(pattern, r"\1.\2", key): value for key, value in state.items()}
     assert "features.denseblock1.denselayer1.norm.1.weight" in old
     torch.save(old, tmp_path / "old.pth")
-    make("densenet121", path=tmp_path / "old.pth").recipe.load()
+    encoder = make("densenet121", path=tmp_path / "old.pth")
+    plain = make("densenet121", path=torchvision_file("densenet121"))
+    items = [plain.read(PICTURES[0])]
+    np.testing.assert_array_equal(encoder.encode(items), plain.encode(items))
 
 
 def test_settings_identify_model_weights_and_preprocessing(tmp_path):

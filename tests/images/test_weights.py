@@ -142,7 +142,10 @@ def test_forms_of_checkpoints(tmp_path):
     for i, content in enumerate([state, {"state_dict": state}, {"model": parallel, "epoch": 1}]):
         torch.save(content, tmp_path / f"{i}.pth")
         found = weights.read_weights(tmp_path / f"{i}.pth")
-        weights.load_weights(nn.Linear(2, 3), found, path=tmp_path, model="layer")
+        loaded = nn.Linear(2, 3)
+        weights.load_weights(loaded, found, path=tmp_path, model="layer")
+        assert torch.equal(loaded.weight, layer.weight)
+        assert torch.equal(loaded.bias, layer.bias)
 
 
 def test_safetensors(tmp_path, monkeypatch):

@@ -57,14 +57,13 @@ def test_a_post_without_annotation_costs_nothing(block):
 def test_the_losses_of_all_tags_are_one_probability(block):
     """Over the tags of one token, the typed head's probabilities sum to 1."""
     module = build(block)
-    typed = getattr(module, "typed", module)
     hidden, mask = hidden_and_mask(1)
-    emissions = typed(hidden)
+    emissions = module.emissions(hidden)
     losses = []
     for tag in range(module.n_tags):
         allowed = torch.zeros(1, 1, module.n_tags, dtype=torch.bool)
         allowed[..., tag] = True
-        losses.append(typed.loss(emissions, mask, allowed))
+        losses.append(module.crf.loss(emissions, mask, allowed))
     legal = torch.tensor([0, *range(1, module.n_tags, 2)])
     kept = torch.cat(losses)[legal] if block["constrain_training"] else torch.cat(losses)
     torch.testing.assert_close((-kept).exp().sum(), torch.tensor(1.0))
@@ -76,7 +75,8 @@ def test_the_multitask_loss_is_the_sum_of_both_heads():
     tags = torch.tensor([[1, 2, 0, 3]])
     allowed = tags.unsqueeze(-1) == torch.arange(module.n_tags)
     segments = torch.tensor([[1, 2, 0, 1]]).unsqueeze(-1) == torch.arange(3)
-    expected = module.typed.loss(module.typed(hidden), mask, allowed) + module.segmentation.loss(
+    emissions = module.emissions(hidden)
+    expected = module.crf.loss(emissions, mask, allowed) + module.segmentation.loss(
         module.segmentation(hidden), mask, segments
     )
     torch.testing.assert_close(module.loss(module(hidden), mask, allowed), expected)
@@ -155,7 +155,7 @@ def test_labels_copied_where_the_widths_look_alike():
         assert torch.equal(new.emissions.weight[[0, 3, 4, 5, 6]], old.emissions.weight)
 
 
-@pytest.mark.gpu
+@pytest.mark.gpu(cupy=False)
 @every_decoder
 def test_copied_from_a_gpu(block):
     """The module with more labels is made on the CPU, while the old one may be on a GPU."""

@@ -79,7 +79,7 @@ def test_blocks_nest_and_end_after_an_error():
         with missing_modalities(model, ["word"]):
             raise RuntimeError("stop")
 
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="stop"):
         fail()
     assert torch.equal(full, model.predict(docs).emissions)
 

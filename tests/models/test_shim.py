@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import srsly
 import torch
-from thinc.api import Adam
+from thinc.api import Adam, fix_random_seed
 
 from spacy_mner.models.tagger import get_decoder, get_shim, get_tagger, set_labels
 
@@ -149,3 +149,38 @@ def test_training_leaves_nothing_behind():
         gc.collect()
         counts.append(sum(issubclass(type(o), torch.Tensor) for o in gc.get_objects()))
     assert counts[0] == counts[-1]
+
+
+class Scaler:
+    """What Thinc's scaler of gradients does, without a GPU: it scales what goes back, and unscales all
+    that it is given."""
+
+    found_inf = False
+
+    def scale(self, tensors, inplace):
+        return [tensor * 1024 for tensor in tensors]
+
+    def unscale(self, tensors):
+        for tensor in tensors:
+            tensor.div_(1024)
+        return False
+
+
+def test_gradients_of_several_batches_add_up_when_they_are_scaled():
+    """`accumulate_gradient` with mixed precision."""
+    parts = make_docs()[:2], make_docs()[2:4]
+    sums = []
+    for scaled in (False, True):
+        model = make_tagger(make_docs())
+        shim = get_shim(model)
+        if scaled:
+            shim._grad_scaler = Scaler()
+        for docs in parts:
+            fix_random_seed(0)
+            output, backprop = model.begin_update(docs)
+            backprop(output.emissions.square().sum())
+        sums.append({n: p.grad for n, p in shim.module.named_parameters() if p.grad is not None})
+    assert sums[0].keys() == sums[1].keys()
+    assert sums[0]["decoder.emissions.weight"].abs().sum() > 0
+    for name, grad in sums[0].items():
+        torch.testing.assert_close(sums[1][name], grad, rtol=1e-4, atol=1e-6)

@@ -131,6 +131,14 @@ def make_nlp(
     return nlp
 
 
+def copy_nlp(trained: Language, **config: Any) -> Language:
+    """The same weights in a pipeline of its own, which a test may change.
+
+    config (Any): settings of `mner`, in place of the trained pipeline's.
+    """
+    return make_nlp(initialize=False, **config).from_bytes(trained.to_bytes())
+
+
 def train(
     nlp: Language,
     examples: Sequence[Example],

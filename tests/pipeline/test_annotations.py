@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import spacy
 from spacy.pipeline.functions import merge_entities
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
@@ -9,7 +10,16 @@ from spacy.training import Example
 from spacy_mner.extensions import set_extensions
 from spacy_mner.pipeline.annotations import remove_entities, write_entities
 
-from .builders import entities, make_doc, make_example, make_examples, make_nlp, picture, train
+from .builders import (
+    copy_nlp,
+    entities,
+    make_doc,
+    make_example,
+    make_examples,
+    make_nlp,
+    picture,
+    train,
+)
 
 set_extensions()
 TEXT = "Ann met Bob in Oslo"
@@ -77,22 +87,34 @@ def test_two_components_with_one_key():
     assert [ent.label_ for ent in doc.ents] == [label for label in labels if label != "DRINK"]
 
 
-def test_entities_of_others_stay_when_the_scorer_predicts_again():
+def test_entities_of_others_stay_when_the_scorer_predicts_again(trained):
     """Also without scores: the group says whose the entities are."""
-    nlp = make_nlp(scores=False)
-    train(nlp, make_examples(nlp), steps=40)
+    nlp = copy_nlp(trained, scores=False)
     nlp.add_pipe("entity_ruler", before="mner").add_patterns([{"label": "DOG", "pattern": "Bob"}])
     eg = make_example(nlp, TEXT, "B-PER O B-DOG O B-LOC", image=picture())
     eg.predicted._.image_vec = None
     assert nlp.evaluate([eg])["ents_f"] == 1.0
-    after = make_nlp(scores=False)
-    train(after, make_examples(after), steps=40)
+    after = copy_nlp(trained, scores=False)
     after.add_pipe("entity_ruler", config={"overwrite_ents": True, "scorer": None}).add_patterns(
         [{"label": "DOG", "pattern": "Bob"}]
     )
     eg = make_example(after, TEXT, "B-PER O B-DOG O B-LOC", image=picture())
     eg.predicted._.image_vec = None
     assert after.evaluate([eg])["ents_f"] == 1.0
+
+
+def test_later_components_see_the_entities_in_training(trained):
+    seen = []
+
+    @spacy.Language.component("tests_entity_spy")
+    def spy(doc):
+        seen.append(len(doc.ents))
+        return doc
+
+    nlp = copy_nlp(trained)
+    nlp.add_pipe("tests_entity_spy")
+    nlp.update(make_examples(nlp), sgd=None, annotates=["mner", "tests_entity_spy"])
+    assert seen == [3, 2, 1, 3]
 
 
 def make_written(values, *, component="mner"):

@@ -1,6 +1,7 @@
 """Marginals, n-best sequences, log-probabilities, temperature and threshold of the component."""
 
 import itertools
+import json
 from functools import cache
 
 import numpy as np
@@ -15,6 +16,7 @@ from spacy_mner.models.tagger import get_decoder
 from spacy_mner.pipeline.confidence import TagSequence
 
 from .builders import (
+    MODEL,
     WORDS,
     entities,
     make_doc,
@@ -28,9 +30,13 @@ from .builders import (
 TEXTS = ["Ann met Bob in Oslo", "Acme Corp works for Carl", "the table in Rome", "java"]
 
 
-@cache
 def pipeline(decoder):
-    """The same as `nlp`, for tests that hypothesis calls many times."""
+    """The same as `nlp`, for tests that hypothesis calls many times: built once for each small model."""
+    return build_once(decoder, json.dumps(MODEL))
+
+
+@cache
+def build_once(decoder, small_model):
     return build(decoder)
 
 
@@ -51,15 +57,25 @@ def nlp(request):
 @pytest.fixture
 def mner(nlp):
     component = nlp.get_pipe("mner")
+    yield component
     component.temperature = 1.0
-    return component
 
 
 @pytest.fixture(scope="module")
 def trained():
+    """Tests may change the settings through `settable` alone."""
     nlp = make_nlp()
     train(nlp, make_examples(nlp), steps=20)
     return nlp
+
+
+@pytest.fixture
+def settable(trained):
+    """The component of `trained`, whose settings are put back after the test."""
+    component = trained.get_pipe("mner")
+    before = component.temperature, component.threshold, component.scores
+    yield component
+    component.temperature, component.threshold, component.scores = before
 
 
 posts = st.lists(
@@ -239,30 +255,27 @@ def test_docs_are_left_alone_and_empty_ones_are_fine(nlp, mner):
     assert mner.n_best([], 3) == []
 
 
-def test_temperature_moves_scores_and_no_entity(trained):
-    mner = trained.get_pipe("mner")
+def test_temperature_moves_scores_and_no_entity(trained, settable):
     found = {}
     for temperature in (0.3, 1.0, 4.0):
-        mner.temperature = temperature
+        settable.temperature = temperature
         docs = [trained(make_doc(trained, text)) for text in TEXTS]
         found[temperature] = (
             [entities(doc) for doc in docs],
             [e._.score for d in docs for e in d.ents],
         )
-    mner.temperature = 1.0
     assert found[0.3][0] == found[1.0][0] == found[4.0][0]
     assert len(found[1.0][1]) > 1
     assert np.mean(found[0.3][1]) > np.mean(found[1.0][1]) > np.mean(found[4.0][1])
 
 
-def test_threshold_takes_away_the_less_probable(trained):
-    mner = trained.get_pipe("mner")
+def test_threshold_takes_away_the_less_probable(trained, settable):
     every = [trained(make_doc(trained, text)) for text in TEXTS]
     scored = [{(e.start, e.end, e.label_): e._.score for e in doc.ents} for doc in every]
     scores = sorted(score for row in scored for score in row.values())
     counts = []
     for threshold in (0.0, *scores, 1.0):
-        mner.threshold = threshold
+        settable.threshold = threshold
         docs = [trained(make_doc(trained, text)) for text in TEXTS]
         for doc, row in zip(docs, scored, strict=True):
             kept = {key: score for key, score in row.items() if score >= threshold}
@@ -271,19 +284,16 @@ def test_threshold_takes_away_the_less_probable(trained):
             inside = {i for start, end, _ in kept for i in range(start, end)}
             assert all(token.ent_iob_ == "O" for token in doc if token.i not in inside)
         counts.append(sum(len(doc.ents) for doc in docs))
-    mner.threshold = 0.0
     assert counts == sorted(counts, reverse=True)
     assert counts[0] == len(scores) > counts[-1]
 
 
-def test_threshold_without_scores(trained):
+def test_threshold_without_scores(trained, settable):
     """The probabilities are computed, not written."""
-    mner = trained.get_pipe("mner")
     docs = [trained(make_doc(trained, text)) for text in TEXTS]
     scores = sorted(e._.score for doc in docs for e in doc.ents)
-    mner.scores, mner.threshold = False, scores[1]
+    settable.scores, settable.threshold = False, scores[1]
     docs = [trained(make_doc(trained, text)) for text in TEXTS]
-    mner.scores, mner.threshold = True, 0.0
     assert sum(len(doc.ents) for doc in docs) == len(scores) - 1
     assert all("scores" not in doc.spans["mner"].attrs for doc in docs)
 

@@ -166,22 +166,6 @@ def test_frozen_mner():
     assert "mner" not in losses
 
 
-def test_annotating_component():
-    """Later components see the entities in training."""
-    seen = []
-
-    @spacy.Language.component("tests_entity_spy")
-    def spy(doc):
-        seen.append(len(doc.ents))
-        return doc
-
-    nlp = make_nlp()
-    train(nlp, make_examples(nlp), steps=40)
-    nlp.add_pipe("tests_entity_spy")
-    nlp.update(make_examples(nlp), sgd=None, annotates=["mner", "tests_entity_spy"])
-    assert seen == [3, 2, 1, 3]
-
-
 def test_replace_listeners(tmp_path):
     nlp = make_listening()
     train(nlp, make_examples(nlp), steps=10)
@@ -231,7 +215,8 @@ def test_label_added_to_a_listener():
     np.testing.assert_allclose(
         emissions_in_pipeline(nlp)[..., : before.shape[-1]], before, atol=1e-5
     )
-    assert train(nlp, egs, steps=3)[-1] > 0
+    losses = train(nlp, egs, steps=3)
+    assert losses[-1] < losses[0]
 
 
 def test_empty_docs_with_a_listener():
@@ -240,6 +225,5 @@ def test_empty_docs_with_a_listener():
     assert [len(doc) for doc in docs] == [0, 3, 0]
     empty = make_doc(nlp, "")
     egs = [spacy.training.Example(empty, empty.copy()), *make_examples(nlp)]
-    losses = {}
-    nlp.update(egs, sgd=nlp.create_optimizer(), losses=losses)
-    assert losses["mner"] > 0
+    losses = train(nlp, egs, steps=3)
+    assert losses[-1] < losses[0]

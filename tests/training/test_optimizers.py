@@ -82,9 +82,13 @@ def test_weight_decay_shrinks(start):
 
 
 def test_averages(start, gradients):
+    """Thinc's rule: avg += (1 - decay_t) (w - avg), decay_t = (1 + t) / (10 + t)."""
     optimizer = create_adagrad_v1(0.1, use_averages=True)
-    run(optimizer, start, gradients)
-    assert optimizer.averages[KEY].shape == start.shape
+    weights, expected = start.copy(), np.zeros_like(start)
+    for t, gradient in enumerate(gradients, 1):
+        weights = run(optimizer, weights, [gradient])
+        expected += (1 - (1 + t) / (10 + t)) * (weights - expected)
+    np.testing.assert_allclose(optimizer.averages[KEY], expected, rtol=1e-4, atol=1e-6)
     assert create_adagrad_v1(0.1).averages is None
 
 

@@ -1,7 +1,7 @@
 """A tiny encoder in a folder, made here, and pipelines that are fed by it. Nothing is downloaded."""
 
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
 import pytest
 from spacy.language import Language
@@ -100,3 +100,12 @@ def own_layer_for_all(encoder_dir):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MODEL, "tok2vec", own_layer(encoder_dir))
         yield
+
+
+def once(test: Callable[..., None], *arguments: Any) -> Callable[[], None]:
+    """A test of many cases as one: what its other cases differ in has nothing to do with a transformer."""
+
+    def test_once() -> None:
+        test(*arguments)
+
+    return test_once

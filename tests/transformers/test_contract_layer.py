@@ -2,10 +2,28 @@
 
 import numpy as np
 
+from ..pipeline import test_mner
 from ..pipeline.builders import make_doc, make_nlp, picture
 from ..pipeline.test_mner import *  # noqa: F403
 from ..pipeline.test_mner import ambiguous, trained  # noqa: F401
-from .builders import own_layer_for_all  # noqa: F401
+from .builders import once, own_layer_for_all  # noqa: F401
+
+# These make pipelines of the default config, which the fixture does not change.
+OTHERS = """
+    test_the_default_config_learns test_initialize_on_empty_docs_alone
+    test_a_modality_of_the_default_config_can_be_left_out
+"""
+for name in OTHERS.split():
+    del globals()[name]
+
+test_all_combinations_learn_and_survive_saving = once(
+    test_mner.test_all_combinations_learn_and_survive_saving,
+    "Concatenate", "CoupledBiLSTM", "MultitaskCRF", "LabelBias",
+)  # fmt: skip
+test_add_label_keeps_what_was_learnt = once(
+    test_mner.test_add_label_keeps_what_was_learnt, "MultitaskCRF", "LabelBias"
+)
+test_invalid_labels_are_refused = once(test_mner.test_invalid_labels_are_refused, "")
 
 
 def test_modality_weights_on_request():

@@ -6,9 +6,11 @@ from importlib import import_module
 
 import pytest
 import spacy
+from spacy.cli._util import app
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus
 from thinc.api import Config
+from typer.testing import CliRunner
 
 from spacy_mner.cli.table1 import table1
 from spacy_mner.evaluation.evaluate import evaluate
@@ -77,15 +79,25 @@ def test_rows_are_trained_by_name(data, encoder_dir, tmp_path):
 
 
 def test_settings_hold_for_every_row(data, encoder_dir, tmp_path):
-    settings = {"components.mner.model.width": 4, "initialize.after_init.cpu_bfloat16": True}
-    arguments = {"rows": "t", "transformer": str(encoder_dir), "seeds": [0], "steps": 1}
-    arguments["configs"] = CONFIGS
-    table1(data, tmp_path, **arguments, settings=settings, models=tmp_path / "models")
+    typed = [
+        "mner", "table1", data.train, data.test, tmp_path, "--vectors", data.vectors, "--rows", "t",
+        "--transformer", encoder_dir, "--seeds", "1", "--steps", "1", "--configs", CONFIGS,
+        "--models", tmp_path / "models", "--set", "components.mner.model.width=4",
+        "--set", "initialize.after_init.cpu_bfloat16=true",
+    ]  # fmt: skip
+    result = CliRunner().invoke(app, [str(word) for word in typed])
+    assert result.exit_code == 0, result.output
     nlp = spacy.load(tmp_path / "models/t/seed-0")
     assert nlp.get_pipe("mner").model.shims[0].module.width == 4
     assert nlp.config["initialize"]["after_init"]["cpu_bfloat16"]
     with pytest.raises(ValueError, match=r"\[M122\]"):
-        table1(data, tmp_path, **arguments, settings={"initialize.nothing.cpu_bfloat16": True})
+        table1(
+            data,
+            tmp_path,
+            rows="t",
+            configs=CONFIGS,
+            settings={"initialize.nothing.cpu_bfloat16": True},
+        )
 
 
 def test_encoder_runs_once_for_all_removals(data, encoder_dir, tmp_path, monkeypatch):

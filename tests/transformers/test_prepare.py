@@ -27,11 +27,22 @@ def pieces(nlp, doc):
     return [[strings[i] for i in doc._.trf_data.align[n].data.ravel()] for n in range(len(doc))]
 
 
-def test_one_word_for_each(encoder_dir):
-    nlp = make_transformer_nlp(encoder_dir)
-    doc = make_doc(nlp, POST)
-    before = pieces(nlp, doc.copy())
-    after = pieces(prepare()(nlp), doc.copy())
+@pytest.fixture(scope="module")
+def plain(encoder_dir):
+    """Tests must not change it."""
+    return make_transformer_nlp(encoder_dir)
+
+
+@pytest.fixture(scope="module")
+def prepared(encoder_dir):
+    """The same, prepared in the way that is the default. Tests must not change it."""
+    return prepare()(make_transformer_nlp(encoder_dir))
+
+
+def test_one_word_for_each(plain, prepared):
+    doc = make_doc(plain, POST)
+    before = pieces(plain, doc.copy())
+    after = pieces(prepared, make_doc(prepared, POST))
     assert [doc[i].text for i in range(len(doc)) if before[i] != after[i]] == ["@bo", "http://t.co"]
     assert after[3] == ["h", "##t", "##t", "##p"]
     assert after[1] == ["@", "u", "##s", "##e", "##r"]
@@ -48,11 +59,9 @@ def test_each_can_stay(encoder_dir):
 
 
 @pytest.mark.parametrize("text", ["me@user.com", "@ ann", "http", "http : //t.co", "a @@ b"])
-def test_leaves_the_rest(encoder_dir, text):
-    nlp = make_transformer_nlp(encoder_dir)
-    doc = make_doc(nlp, text)
-    before = pieces(nlp, doc.copy())
-    assert pieces(prepare()(nlp), doc.copy()) == before
+def test_leaves_the_rest(plain, prepared, text):
+    before = pieces(plain, make_doc(plain, text))
+    assert pieces(prepared, make_doc(prepared, text)) == before
 
 
 def test_twice_is_once(encoder_dir):
@@ -62,8 +71,8 @@ def test_twice_is_once(encoder_dir):
     assert pieces(prepare()(nlp), doc.copy()) == once
 
 
-def test_context_no_longer_depends_on_the_address(encoder_dir):
-    nlp = prepare()(make_transformer_nlp(encoder_dir))
+def test_context_no_longer_depends_on_the_address(prepared):
+    nlp = prepared
     vectors = []
     for address in ("http://t.co/a", "http://t.co/bbbbbbbbbbbbbbbbbbbbbbbbbbbb"):
         doc = nlp.get_pipe("transformer")(Doc(nlp.vocab, words=["Ann", address, "met"]))
@@ -128,12 +137,10 @@ def test_nothing_to_shorten_for(encoder_dir):
         ("#x1_AnnArbor", "#x1_AnnArbor"),
     ],
 )
-def test_words_are_cut_at_capitals(encoder_dir, word, read):
-    nlp = make_transformer_nlp(encoder_dir)
-    (before,) = pieces(nlp, Doc(nlp.vocab, words=[word]))
-    prepare(split_words=True)(nlp)
-    (after,) = pieces(nlp, Doc(nlp.vocab, words=[word]))
-    tokenizer = nlp.get_pipe("transformer").model.tokenizer
+def test_words_are_cut_at_capitals(plain, prepared, word, read):
+    (before,) = pieces(plain, Doc(plain.vocab, words=[word]))
+    (after,) = pieces(prepared, Doc(prepared.vocab, words=[word]))
+    tokenizer = prepared.get_pipe("transformer").model.tokenizer
     assert after == tokenizer.tokenize(read)
     assert (after == before) == (word == read)
 

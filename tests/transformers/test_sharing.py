@@ -113,7 +113,6 @@ def test_frozen_transformer(encoder_dir):
 def test_frozen_transformer_with_the_references_pictures(encoder_dir):
     """`update` copies the docs to give them their pictures; the transformer's output must come along."""
     nlp = make_transformer_nlp(encoder_dir)
-    sgd = nlp.create_optimizer()
     losses = []
     for remove in (False, True):
         egs = make_examples(nlp)
@@ -125,7 +124,6 @@ def test_frozen_transformer_with_the_references_pictures(encoder_dir):
         nlp.update(egs, sgd=False, losses=loss, **exclude)
         losses.append(loss["mner"])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-    assert sgd is not None
 
 
 def test_evaluation_with_the_references_pictures(trained):
@@ -155,7 +153,8 @@ def test_replace_listeners(encoder_dir, tmp_path):
     nlp.to_disk(tmp_path)
     loaded = spacy.load(tmp_path, exclude=["transformer"])
     np.testing.assert_allclose(emissions(loaded, posts(loaded)), before, atol=1e-5)
-    assert train(loaded, make_examples(loaded), steps=3)[-1] > 0
+    losses = train(loaded, make_examples(loaded), steps=3)
+    assert losses[-1] < losses[0]
 
 
 def test_sourced_together(trained):
@@ -214,7 +213,8 @@ def test_label_added(encoder_dir):
     nlp.get_pipe("mner").add_label("ZOO")
     after = emissions_in_pipeline(nlp)
     np.testing.assert_allclose(after[..., : before.shape[-1]], before, atol=1e-5)
-    assert train(nlp, make_examples(nlp), steps=3)[-1] > 0
+    losses = train(nlp, make_examples(nlp), steps=3)
+    assert losses[-1] < losses[0]
 
 
 def test_empty_docs(encoder_dir):
@@ -222,9 +222,8 @@ def test_empty_docs(encoder_dir):
     assert [len(doc) for doc in nlp.pipe(["", "Ann met Bob", ""])] == [0, 3, 0]
     empty = make_doc(nlp, "")
     egs = [Example(empty, empty.copy()), *make_examples(nlp)]
-    losses = {}
-    nlp.update(egs, sgd=nlp.create_optimizer(), losses=losses)
-    assert losses["mner"] > 0
+    losses = train(nlp, egs, steps=3)
+    assert losses[-1] < losses[0]
 
 
 def test_another_encoder_by_folder(tmp_path):

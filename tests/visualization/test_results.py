@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from spacy_mner.visualization.results import load_groups, load_results
+from spacy_mner.visualization.results import load_groups
 from spacy_mner.visualization.spread import spread_of
 
 from .results import make_result
@@ -16,10 +16,10 @@ def write(path, data):
 
 def test_results_are_grouped_by_condition(tmp_path):
     write(tmp_path / "evaluation-shuffled.json", make_result("shuffled", 0.5))
-    write(tmp_path / "seed1" / "evaluation-on.json", make_result("on", 0.6))
-    write(tmp_path / "seed2" / "evaluation-on.json", make_result("on", 0.8))
+    write(tmp_path / "seed-1" / "evaluation-on.json", make_result("on", 0.6))
+    write(tmp_path / "seed-2" / "evaluation-on.json", make_result("on", 0.8))
     write(tmp_path / "training.json", {"loss": 1.0})
-    results = load_results(tmp_path)
+    (results,) = load_groups(tmp_path).values()
     assert list(results) == ["on", "shuffled"]
     assert [result["ents_f"] for result in results["on"]] == [0.6, 0.8]
 
@@ -50,11 +50,6 @@ def test_results_of_other_posts_are_not_averaged(tmp_path):
         load_groups(tmp_path)
 
 
-def test_no_results(tmp_path):
-    with pytest.raises(ValueError, match="M062"):
-        load_results(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
@@ -68,4 +63,4 @@ def test_files_of_another_make(tmp_path, content, problem):
     path = tmp_path / "evaluation-on.json"
     path.write_text(content, encoding="utf8")
     with pytest.raises(ValueError, match=rf"M063.*{re.escape(str(path))}.*{problem}"):
-        load_results(tmp_path)
+        load_groups(tmp_path)

@@ -9,10 +9,10 @@ import torch
 from spacy.tokens import Doc
 from spacy.vectors import Mode, Vectors
 from spacy.vocab import Vocab
-from thinc.api import get_array_module
 from torch import nn
 
 from ...errors import Errors, Warnings, check_choice
+from ...host_vectors import HostVectors
 from ..pytorch.transform import ACTIVATIONS
 from ..pytorch.words import WordVectorsModule
 from ..types import Features, State
@@ -93,6 +93,7 @@ class WordVectors:
         self.has_table = True
         # Trained rows by key: a spelling of the table, a form that it lacks, or a kind. Row 0: none.
         self.rows: Dict[str, int] = {}
+        self._table = HostVectors()
 
     def initialize(self, docs: Sequence[Doc]) -> None:
         """Take the table's width, and give rows to the forms seen in the docs."""
@@ -185,11 +186,9 @@ class WordVectors:
         if not hits.size:
             return values
         if vectors.mode == Mode.default:
-            found = vectors.data[table_rows[hits]]
+            values[hits] = self._table.rows(vectors, table_rows[hits])
         else:
-            found = vectors.get_batch([forms[i] for i in hits.tolist()])
-        xp = get_array_module(vectors.data)
-        values[hits] = found if xp is np else found.get()
+            values[hits] = self._table.batch(vectors, [forms[i] for i in hits.tolist()])
         return values
 
 

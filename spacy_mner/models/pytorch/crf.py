@@ -105,15 +105,13 @@ class CRF(nn.Module):
             return log_partition(emissions, mask, start, transitions, end)
 
     @torch.no_grad()
-    def decode(
-        self, emissions: Tensor, mask: Tensor, allowed: Optional[Tensor] = None
-    ) -> Tuple[Tensor, Tensor]:
+    def decode(self, emissions: Tensor, mask: Tensor, allowed: Optional[Tensor] = None) -> Tensor:
         """The best legal tag sequence (Viterbi).
 
         emissions (Tensor): (B, T, L).
         mask (Tensor): (B, T) bool.
         allowed (Optional[Tensor]): (B, T, L) bool; None allows all tags.
-        RETURNS (Tuple[Tensor, Tensor]): tags (B, T) long, 0 on padding, and the paths' scores (B,).
+        RETURNS (Tensor): tags (B, T) long, 0 on padding.
         """
         emissions = _restrict(_as_float(emissions), allowed)
         with torch.autocast(emissions.device.type, enabled=False):

@@ -1,6 +1,6 @@
 """Viterbi for a batch: the best path of each row without a loop over rows."""
 
-from typing import List, Tuple
+from typing import List
 
 import torch
 from torch import Tensor
@@ -10,24 +10,23 @@ from .crf_messages import shift_scores
 
 def viterbi(
     emissions: Tensor, mask: Tensor, start: Tensor, transitions: Tensor, end: Tensor
-) -> Tuple[Tensor, Tensor]:
-    """The best path of each row and its score.
+) -> Tensor:
+    """The best path of each row.
 
     emissions (Tensor): (N, T, L); -inf excludes a tag.
     mask (Tensor): (N, T) bool, padding on the right.
     start, transitions, end (Tensor): (L,), (L, L) from row to column, (L,); finite.
-    RETURNS (Tuple[Tensor, Tensor]): tags (N, T) long, 0 on padding, and scores (N,).
+    RETURNS (Tensor): tags (N, T) long, 0 on padding.
     """
     if emissions.shape[0] == 0 or emissions.shape[1] == 0:
-        return mask.long(), emissions.new_zeros(len(emissions))
+        return mask.long()
     scores, _ = shift_scores(emissions, mask)
     states = [start[:, None] + scores[0]]
     for score in scores[1:]:
         best = (states[-1][:, None] + transitions[:, :, None]).amax(0)
         # Only differences count; small numbers keep their digits.
         states.append(best - best.amax(0) + score)
-    tags = _trace_back(states, mask, transitions, end)
-    return tags, _path_scores(tags, emissions, mask, start, transitions, end)
+    return _trace_back(states, mask, transitions, end)
 
 
 def _trace_back(states: List[Tensor], mask: Tensor, transitions: Tensor, end: Tensor) -> Tensor:
@@ -42,14 +41,3 @@ def _trace_back(states: List[Tensor], mask: Tensor, transitions: Tensor, end: Te
         path.append(tag)
         following = torch.where(present, tag, ended)
     return torch.stack(path[::-1], 1).masked_fill(~mask, 0)
-
-
-def _path_scores(
-    tags: Tensor, emissions: Tensor, mask: Tensor, start: Tensor, transitions: Tensor, end: Tensor
-) -> Tensor:
-    emitted = emissions.gather(2, tags[:, :, None])[:, :, 0].masked_fill(~mask, 0.0)
-    moved = transitions[tags[:, :-1], tags[:, 1:]].masked_fill(~mask[:, 1:], 0.0)
-    lengths = mask.sum(1)
-    last = tags.gather(1, (lengths - 1).clamp(min=0)[:, None])[:, 0]
-    total = emitted.sum(1) + moved.sum(1) + start[tags[:, 0]] + end[last]
-    return total.masked_fill(lengths == 0, 0.0)

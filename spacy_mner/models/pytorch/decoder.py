@@ -12,7 +12,8 @@ from .crf import CRF, bio_constraints
 class CRFDecoder(nn.Module):
     """A linear-chain CRF on a linear layer (Eq. 2 and 3; Lample et al. 2016).
 
-    Illegal BIO sequences are never decoded, and probabilities are those among legal sequences.
+    Illegal BIO sequences are never decoded, and probabilities are those among legal sequences. The
+    emissions of a decoder that is derived from this may have more columns than L: the first L count.
 
     nI (int): width of the encoder's output.
     labels (Sequence[str]): N entity labels; the tags are `tags.bio_tags(labels)`, L = 1 + 2N.
@@ -48,7 +49,7 @@ class CRFDecoder(nn.Module):
 
     def decode(self, emissions: Tensor, mask: Tensor, allowed: Optional[Tensor] = None) -> Tensor:
         """The best legal tags (B, T) long, by Viterbi."""
-        return self.crf.decode(emissions[..., : self.n_tags], mask, allowed)[0]
+        return self.crf.decode(emissions[..., : self.n_tags], mask, allowed)
 
     def span_log_probs(
         self,
@@ -115,11 +116,11 @@ class CRFDecoder(nn.Module):
         return self.crf.log_prob(typed, mask, given, allowed, temperature=temperature)
 
 
-class MultitaskCRFDecoder(nn.Module):
+class MultitaskCRFDecoder(CRFDecoder):
     """A typed CRF and, beside it, a CRF that only segments (after Aguilar et al. 2017).
 
     Both heads read the same encoder; their losses are added with equal weights. The original also
-    used POS tags and gazetteers; this has neither. Decoding uses the typed head.
+    used POS tags and gazetteers; this has neither. All but the loss is the typed head's.
 
     nI (int): width of the encoder's output.
     labels (Sequence[str]): entity labels.
@@ -127,14 +128,12 @@ class MultitaskCRFDecoder(nn.Module):
     """
 
     def __init__(self, nI: int, labels: Sequence[str], *, constrain_training: bool = False) -> None:
-        super().__init__()
-        self.typed = CRFDecoder(nI, labels, constrain_training=constrain_training)
+        super().__init__(nI, labels, constrain_training=constrain_training)
         self.segmentation = CRFDecoder(nI, ["ENT"], constrain_training=constrain_training)
-        self.n_tags = self.typed.n_tags
 
     def forward(self, hidden: Tensor) -> Tensor:
         """hidden (B, T, nI) -> emissions (B, T, L + 3): those of both heads side by side."""
-        return torch.cat([self.typed(hidden), self.segmentation(hidden)], dim=-1)
+        return torch.cat([super().forward(hidden), self.segmentation(hidden)], dim=-1)
 
     def loss(self, emissions: Tensor, mask: Tensor, allowed: Tensor) -> Tensor:
         """The sum of both heads' negative log-likelihoods (B,). See `CRFDecoder.loss`."""
@@ -142,60 +141,9 @@ class MultitaskCRFDecoder(nn.Module):
         segments = torch.stack(
             [allowed[..., 0], allowed[..., 1::2].any(-1), allowed[..., 2::2].any(-1)], dim=-1
         )
-        return self.typed.loss(emissions[..., : self.n_tags], mask, allowed) + (
+        return super().loss(emissions[..., : self.n_tags], mask, allowed) + (
             self.segmentation.loss(emissions[..., self.n_tags :], mask, segments)
         )
-
-    def decode(self, emissions: Tensor, mask: Tensor, allowed: Optional[Tensor] = None) -> Tensor:
-        """The typed head's best legal tags (B, T)."""
-        return self.typed.decode(emissions, mask, allowed)
-
-    def span_log_probs(
-        self,
-        emissions: Tensor,
-        mask: Tensor,
-        spans: Tensor,
-        allowed: Optional[Tensor] = None,
-        *,
-        temperature: float = 1.0,
-    ) -> Tensor:
-        """Log-probabilities under the typed head. See `CRFDecoder.span_log_probs`."""
-        return self.typed.span_log_probs(emissions, mask, spans, allowed, temperature=temperature)
-
-    def marginals(
-        self,
-        emissions: Tensor,
-        mask: Tensor,
-        allowed: Optional[Tensor] = None,
-        *,
-        temperature: float = 1.0,
-    ) -> Tensor:
-        """Distributions under the typed head. See `CRFDecoder.marginals`."""
-        return self.typed.marginals(emissions, mask, allowed, temperature=temperature)
-
-    def n_best(
-        self,
-        emissions: Tensor,
-        mask: Tensor,
-        k: int,
-        allowed: Optional[Tensor] = None,
-        *,
-        temperature: float = 1.0,
-    ) -> Tuple[Tensor, Tensor]:
-        """The typed head's k best tags. See `CRFDecoder.n_best`."""
-        return self.typed.n_best(emissions, mask, k, allowed, temperature=temperature)
-
-    def log_prob(
-        self,
-        emissions: Tensor,
-        mask: Tensor,
-        given: Tensor,
-        allowed: Optional[Tensor] = None,
-        *,
-        temperature: float = 1.0,
-    ) -> Tensor:
-        """Log-probability under the typed head. See `CRFDecoder.log_prob`."""
-        return self.typed.log_prob(emissions, mask, given, allowed, temperature=temperature)
 
 
 def copy_labels(

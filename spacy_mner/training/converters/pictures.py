@@ -7,13 +7,12 @@ import numpy
 from spacy.tokens import Doc
 
 from ...errors import Errors
-from ...images.reading import SUFFIXES, inside, is_address
+from ...images.reading import SUFFIXES, inside, is_address, strip_suffix
 from .records import Post
 from .report import Report
 
 # What a data set's picture ids leave out. The first that exists counts.
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
-IMAGE_SUFFIXES = (*_SUFFIXES, *(suffix.upper() for suffix in _SUFFIXES))
+IMAGE_SUFFIXES = (*SUFFIXES, *(suffix.upper() for suffix in SUFFIXES))
 
 
 class FeatureLookup(Protocol):
@@ -71,11 +70,7 @@ def attach_features(
 def _store_keys(name: str) -> List[str]:
     keys = [name]
     for path in _tails(name):
-        keys.append(path)
-        stem, dot, suffix = path.rpartition(".")
-        # What is no suffix of a picture belongs to the name: "img.2" is not "img".
-        if dot + suffix.lower() in SUFFIXES:
-            keys.append(stem)
+        keys += [path, strip_suffix(path)]
     return keys
 
 
@@ -110,7 +105,7 @@ def attach_files(doc: Doc, post: Post, folder: Path, report: Report) -> bool:
         return False
     image: Union[str, List[str]] = paths[0] if len(paths) == 1 else paths
     doc._.image = image
-    doc._.image_id = Path(paths[0]).relative_to(folder).with_suffix("").as_posix()
+    doc._.image_id = strip_suffix(Path(paths[0]).relative_to(folder).as_posix())
     return True
 
 

@@ -105,7 +105,7 @@ def test_temperature_of_marginals_and_spans_equals_enumeration(problem, temperat
 def test_the_first_of_n_is_the_best_path_at_any_temperature(temperature):
     crf = make_crf(scale=2.0)
     emissions, mask = make_batch([30, 1, 17, 29], 5, scale=4.0)
-    tags, _ = crf.decode(emissions, mask)
+    tags = crf.decode(emissions, mask)
     ranked, log_probs = crf.n_best(emissions, mask, 5, temperature=temperature)
     assert torch.equal(ranked[:, 0], tags)
     assert (log_probs[:, :-1] >= log_probs[:, 1:]).all()
