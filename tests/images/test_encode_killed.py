@@ -58,12 +58,13 @@ def run_python(script, **options):
 KILL_AT_EVERY_LINE = """
     import os, signal, sys, warnings
     from pathlib import Path
+    from spacy_mner import output
     from spacy_mner.images import encode as module, store_format, store_writer
     from tests.images.encoders import MeanColour
 
     warnings.simplefilter("ignore")
     folder, stores, mode, step = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-    files = {module.__file__, store_format.__file__, store_writer.__file__}
+    files = {x.__file__ for x in (module, output, store_format, store_writer)}
 
     class Chunks(store_writer.FeatureStoreWriter):
         def __init__(self, *args, **options):

@@ -195,7 +195,7 @@ def test_a_chunk_that_was_stopped_halfway_is_not_written_twice(tmp_path, monkeyp
         if len(calls) == stopped_at:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(store_writer, "_sync", sync)
+    monkeypatch.setattr(store_writer, "sync", sync)
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "s", ids, chunk=2)
     monkeypatch.undo()
@@ -218,7 +218,7 @@ def test_a_writer_that_was_stopped_takes_no_more(tmp_path, monkeypatch):
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_writer, "_sync", fail)
+        patch.setattr(store_writer, "sync", fail)
         with pytest.raises(OSError, match="No space"):
             writer.add("a", vector(1))
     with pytest.raises(ValueError, match=r"\[M136\]"):
