@@ -45,6 +45,8 @@ def strip_suffix(name: str) -> str:
     RETURNS (str): The name without it.
     """
     stem, dot, suffix = name.rpartition(".")
+    if not stem or stem.endswith("/"):  # ".jpg" is a name
+        return name
     return stem if dot + suffix.lower() in SUFFIXES else name
 
 

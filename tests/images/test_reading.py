@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from spacy_mner.images import reading
-from spacy_mner.images.reading import ImageReadError, inside, read_rgb
+from spacy_mner.images.reading import ImageReadError, inside, read_rgb, strip_suffix
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -293,3 +293,20 @@ def test_inside_refuses_to_leave_the_folder(tmp_path):
             inside(folder, relative)
     with pytest.raises(ImageReadError, match="M020"):
         inside(folder, "a\0.jpg")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a/daisy.jpg", "a/daisy"),
+        ("daisy.1.JPEG", "daisy.1"),
+        ("scan.TIFF", "scan"),
+        ("img.2", "img.2"),
+        ("v1.0/img", "v1.0/img"),
+        ("a/.jpg", "a/.jpg"),
+        (".jpg", ".jpg"),
+        ("", ""),
+    ],
+)
+def test_only_suffixes_of_pictures_are_taken_off(name, expected):
+    assert strip_suffix(name) == expected

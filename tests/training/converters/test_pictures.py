@@ -5,6 +5,7 @@ import pytest
 import spacy
 
 from spacy_mner.extensions import set_extensions
+from spacy_mner.images.reading import SUFFIXES
 from spacy_mner.training.converters import Post, Report
 from spacy_mner.training.converters.pictures import attach_features, attach_files, find_image
 
@@ -150,3 +151,9 @@ def test_files_are_attached(doc, folder):
     assert attach_files(doc, Post("x:1", text="a", image=["a", "7", "no"]), folder, report)
     assert doc._.image == [str(folder / "a.jpg"), str(folder / "7.jpg")]
     assert report.lost_pictures.named == ["x:1: no"]
+
+
+@pytest.mark.parametrize("suffix", [*SUFFIXES, ".TIFF"])
+def test_a_picture_of_any_kind_is_found_by_its_id(folder, suffix):
+    (folder / f"scan.2{suffix}").write_bytes(b"")
+    assert find_image("scan.2", folder) == folder / f"scan.2{suffix}"
