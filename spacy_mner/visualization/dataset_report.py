@@ -5,7 +5,8 @@ from html import escape
 from typing import Dict, List, Sequence, Tuple
 
 from .page import render_page
-from .report import LOOKS, Results, render_commands, render_parts, show_spread
+from .report import Results, render_commands, render_parts, show_spread
+from .results import LOOKS
 from .sections import Section, render_section
 from .spread import spread_of
 

@@ -3,12 +3,12 @@
 from html import escape
 from typing import Any, Dict, List, Sequence
 
-from .results import Result
+from .results import LOOKS, Result
 from .spread import spread_of
 
-SIZE, LEFT, TOP, BOTTOM = 320, 44, 12, 78
-PLOT = SIZE - LEFT - 8
-COLORS = {"on": "#2f6f9f", "off": "#8b97a4", "shuffled": "#e2a23b"}
+# RIGHT: half of the number under the last tick.
+SIZE, LEFT, RIGHT, TOP, BOTTOM = 320, 44, 16, 12, 78
+PLOT = SIZE - LEFT - RIGHT
 
 
 def reliability_section(results: Dict[str, List[Result]]) -> str:
@@ -23,17 +23,17 @@ def reliability_section(results: Dict[str, List[Result]]) -> str:
         if not tables or len({table["n_bins"] for table in tables}) > 1:
             continue
         ece = spread_of([{"ece": table["ece"]} for table in tables], "ece")
-        caption = f"pictures {condition}"
+        caption, color = LOOKS[condition]
         if ece is not None:
             spread = f" ± {ece.sd:.1f}" if ece.n > 1 else ""
             caption += f": ECE {ece.mean:.1f}{spread}"
         svg = reliability_diagram(
             pool_bins([table["bins"] for table in tables]),
-            color=COLORS.get(condition, COLORS["on"]),
+            color=color,
             label=f"Share of right entities by probability, {caption}",
         )
         drawings.append(
-            f'<figure style="display:inline-block;width:{SIZE}px;max-width:100%;margin:0 1em 1em 0">'
+            '<figure style="display:inline-block;width:31.5%;min-width:240px;margin:0 1.5% 1em 0">'
             f"{svg}<figcaption>{escape(caption)}</figcaption></figure>"
         )
     if not drawings:

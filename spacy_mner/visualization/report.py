@@ -8,19 +8,12 @@ from .chart import Series, bar_chart
 from .marks import compare_entities, mark_entities
 from .page import render_page
 from .reliability import reliability_section
-from .results import Result
+from .results import LOOKS, Result
 from .spread import Spread, spread_of
 
 Results = Dict[str, List[Result]]
 
 TITLE = "Entities in posts with pictures"
-
-# Blue and amber differ in lightness too, so they stay apart in grey print.
-LOOKS = {
-    "on": ("pictures on", "#2f6f9f"),
-    "off": ("pictures off", "#b4bfca"),
-    "shuffled": ("pictures shuffled", "#e2a23b"),
-}
 
 
 def render_report(results: Results, *, title: str = TITLE) -> str:

@@ -11,6 +11,14 @@ from ..pictures import CONDITIONS
 # What the report cannot do without.
 _REQUIRED = ("images", "n_posts", "n_entities", "ents_f", "ents_seg_f", "with_image")
 
+# Name and colour of each condition. Blue and amber differ in lightness too, so they stay apart in grey
+# print.
+LOOKS = {
+    "on": ("pictures on", "#2f6f9f"),
+    "off": ("pictures off", "#b4bfca"),
+    "shuffled": ("pictures shuffled", "#e2a23b"),
+}
+
 Result = Dict[str, Any]
 
 
