@@ -88,7 +88,7 @@ def main(
 
 def find_network(model: str) -> BiLSTM:
     """The Bi-LSTM of a pipeline."""
-    _, component = find_mner(spacy.load(model))
+    component = find_mner(spacy.load(model))
     network = getattr(get_tagger(component.model).encoder, "network", None)
     if not isinstance(network, BiLSTM) or network.lstm.num_layers != 1:
         raise typer.BadParameter("the encoder of this pipeline is no BiLSTM of one layer")

@@ -34,7 +34,7 @@ def main(
     torch.set_num_threads(threads)
     set_extensions()
     nlp = spacy.load(model)
-    _, component = find_mner(nlp)
+    component = find_mner(nlp)
     docs = [eg.predicted for eg in with_pictures(Corpus(data)(nlp))]
     label(nlp, docs, batch_size)
     seconds: dict[bool, list[float]] = {True: [], False: []}

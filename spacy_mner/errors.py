@@ -505,16 +505,16 @@ class Errors(metaclass=_WithCodes):
     )
 
 
-def listed(names: Sequence[str], total: Optional[int] = None, *, at_most: int = 5) -> str:
-    """Name the first of many.
+def listed(names: Sequence[str], total: Optional[int] = None) -> str:
+    """Name the first five of many.
 
     names (Sequence[str]): All names, or the first ones.
     total (Optional[int]): How many there are. None: as many as there are names.
-    at_most (int): How many are named.
     RETURNS (str): "a, b, c, d, e, ..."
     """
-    total = len(names) if total is None else total
-    return ", ".join([*names[:at_most], *(["..."] if total > len(names[:at_most]) else [])])
+    shown = names[:5]
+    more = (len(names) if total is None else total) > len(shown)
+    return ", ".join([*shown, "..."] if more else shown)
 
 
 def is_coded(error: BaseException) -> bool:

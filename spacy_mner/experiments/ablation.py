@@ -37,7 +37,7 @@ def removals(nlp: Language, images: Condition = "on") -> List[Removal]:
     images (Condition): the pictures of the full model; "off" for one that looks at none.
     RETURNS (List[Removal]): the full model first.
     """
-    model = find_mner(nlp)[1].model
+    model = find_mner(nlp).model
     # An encoder's initial state and the evidence look at pictures, too, and are no modalities.
     blueprint = get_shim(model).blueprint
     sees = bool(blueprint.docs) or blueprint.initial_state is not None
@@ -94,7 +94,7 @@ def _score(
 ) -> Dict[str, Any]:
     with contextlib.ExitStack() as stack:
         if way.missing:
-            stack.enter_context(missing_modalities(find_mner(nlp)[1].model, way.missing))
+            stack.enter_context(missing_modalities(find_mner(nlp).model, way.missing))
         scores = evaluate(
             nlp,
             examples,
@@ -122,7 +122,7 @@ def _upstream_once(
     RETURNS: examples whose predicted docs hold what the listeners look for. (Those given, where `mner`
         listens to nothing, or something else comes before what it listens to.)
     """
-    listened = {getattr(node, "upstream_name", None) for node in find_mner(nlp)[1].model.walk()}
+    listened = {getattr(node, "upstream_name", None) for node in find_mner(nlp).model.walk()}
     names = list(itertools.takewhile(lambda name: name in listened, nlp.pipe_names))
     if not names:
         yield examples

@@ -46,7 +46,7 @@ def attend(
     images (Condition): pictures.
     RAISES (ValueError): M127 if the model has no modality attention.
     """
-    _, component = find_mner(nlp)
+    component = find_mner(nlp)
     if not isinstance(get_tagger(component.model).fusion, ModalityAttention):
         raise ValueError(Errors.M127.format(model=nlp.meta.get("name") or "of the argument"))
     settings = component.store_weights, component.scores

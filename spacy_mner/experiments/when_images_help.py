@@ -76,7 +76,7 @@ def find_changes(
         do not share one: its word vectors are those of the docs.
     RETURNS (List[ChangedPost]): posts on which they differ in a right or wrong entity, in their order.
     """
-    component, other = find_mner(with_picture)[1], find_mner(without)[1]
+    component, other = find_mner(with_picture), find_mner(without)
     stored, component.store_weights = component.store_weights, True
     try:
         seeing = _predict(with_picture, with_pictures(examples, "on"))

@@ -1,6 +1,6 @@
 """The components `mner` of a pipeline."""
 
-from typing import Dict, Tuple
+from typing import Dict
 
 from spacy.language import Language
 
@@ -13,13 +13,13 @@ def find_mners(nlp: Language) -> Dict[str, MultimodalEntityRecognizer]:
     return {n: pipe for n, pipe in nlp.pipeline if isinstance(pipe, MultimodalEntityRecognizer)}
 
 
-def find_mner(nlp: Language) -> Tuple[str, MultimodalEntityRecognizer]:
-    """The `mner` that a measurement is about, with its name. Of several it is the last: whatever is in
-    `Doc.ents` has gone through it.
+def find_mner(nlp: Language) -> MultimodalEntityRecognizer:
+    """The `mner` that a measurement is about. Of several it is the last: whatever is in `Doc.ents` has
+    gone through it.
 
     RAISES (ValueError): M130 if there is none.
     """
     found = find_mners(nlp)
     if not found:
         raise ValueError(Errors.M130.format(pipes=", ".join(nlp.pipe_names) or "empty"))
-    return list(found.items())[-1]
+    return list(found.values())[-1]

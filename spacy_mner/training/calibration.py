@@ -7,6 +7,7 @@ changes, so no predicted entity does. Above 1 the model is too sure of itself, b
 import math
 import random
 import warnings
+from itertools import takewhile
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -139,12 +140,12 @@ def calibrate(
         `n_folds`, `temperatures`, `before` and `after` (all folds pooled).
     RAISES (ValueError): M130 if the pipeline has no `mner`; NothingToCalibrate, which is one, M142.
     """
-    name, component = find_mner(nlp)
+    component = find_mner(nlp)
     copies = with_pictures(examples, images, seed=seed)
     if not copies:
         raise NothingToCalibrate(Errors.M142.format(problem="there are no posts"))
     progress("read the posts")
-    posts = CalibrationSet(component, _run_earlier_pipes(nlp, name, copies))
+    posts = CalibrationSet(component, _run_earlier_pipes(nlp, component, copies))
     progress("fit the temperature")
     temperature = posts.fit()
     result: Dict[str, Any] = {
@@ -220,10 +221,12 @@ def _cross_validate(
     }
 
 
-def _run_earlier_pipes(nlp: Language, name: str, examples: List[Example]) -> List[Example]:
+def _run_earlier_pipes(
+    nlp: Language, component: MultimodalEntityRecognizer, examples: List[Example]
+) -> List[Example]:
     """The examples as `mner` gets them: after the components before it."""
     docs: Iterable[Doc] = [eg.predicted for eg in examples]
-    earlier = nlp.pipe_names[: nlp.pipe_names.index(name)]
+    earlier = [name for name, _ in takewhile(lambda item: item[1] is not component, nlp.pipeline)]
     if earlier:
         with nlp.select_pipes(enable=earlier):
             docs = list(nlp.pipe(docs))

@@ -43,7 +43,7 @@ def create_calibrate_v1(
             calibrate(nlp, reader(nlp), images=images)  # type: ignore[arg-type]
         except NothingToCalibrate as error:
             # As may be after the first updates, when nothing is found yet: no reason to end training.
-            value = find_mner(nlp)[1].temperature
+            value = find_mner(nlp).temperature
             warnings.warn(Warnings.MW042.format(value=value, problem=error), stacklevel=2)
         return nlp
 

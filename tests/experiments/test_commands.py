@@ -197,7 +197,7 @@ def test_only_a_minus_becomes_one():
 
 def test_probabilities_are_those_of_the_component(trained):
     nlp = spacy.load(trained.seeing)
-    _, component = find_mner(nlp)
+    component = find_mner(nlp)
     example = next(eg for eg in Corpus(trained.test)(nlp) if len(eg.reference.ents))
     doc = example.predicted
     doc._.image_vec = example.reference._.image_vec
