@@ -102,6 +102,14 @@ def own_layer_for_all(encoder_dir):
         yield
 
 
+# Of the component's contract, tests that make pipelines of the default config: neither a transformer as
+# the tagger's own layer nor one that it listens to is in them.
+OF_THE_DEFAULT_CONFIG = """
+    test_the_default_config_learns test_initialize_on_empty_docs_alone
+    test_a_modality_of_the_default_config_can_be_left_out
+"""
+
+
 def once(test: Callable[..., None], *arguments: Any) -> Callable[[], None]:
     """A test of many cases as one: what its other cases differ in has nothing to do with a transformer."""
 

@@ -6,14 +6,9 @@ from ..pipeline import test_mner
 from ..pipeline.builders import make_doc, make_nlp, picture
 from ..pipeline.test_mner import *  # noqa: F403
 from ..pipeline.test_mner import ambiguous, trained  # noqa: F401
-from .builders import once, own_layer_for_all  # noqa: F401
+from .builders import OF_THE_DEFAULT_CONFIG, once, own_layer_for_all  # noqa: F401
 
-# These make pipelines of the default config, which the fixture does not change.
-OTHERS = """
-    test_the_default_config_learns test_initialize_on_empty_docs_alone
-    test_a_modality_of_the_default_config_can_be_left_out
-"""
-for name in OTHERS.split():
+for name in OF_THE_DEFAULT_CONFIG.split():
     del globals()[name]
 
 test_all_combinations_learn_and_survive_saving = once(

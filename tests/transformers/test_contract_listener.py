@@ -7,7 +7,7 @@ from ..pipeline import builders, test_mner
 from ..pipeline.builders import make_doc, make_nlp, picture
 from ..pipeline.test_mner import *  # noqa: F403
 from ..pipeline.test_mner import ambiguous, trained  # noqa: F401
-from .builders import LISTENER, once, transformer_config
+from .builders import LISTENER, OF_THE_DEFAULT_CONFIG, once, transformer_config
 
 # They call the component by itself, or compare it with a sum over the model's own output for docs that no
 # pipeline has seen: a listener has nothing to listen to then (spaCy's E203). test_contract_layer.py has them.
@@ -21,12 +21,7 @@ ALONE = """
     test_empty_docs_in_training test_score_is_the_probability_of_exactly_this_entity
     test_reference_pictures_can_be_ignored test_other_width_of_the_word_vectors
 """
-# These make pipelines of the default config, which listens to nothing.
-OTHERS = """
-    test_the_default_config_learns test_initialize_on_empty_docs_alone
-    test_a_modality_of_the_default_config_can_be_left_out
-"""
-for name in (ALONE + OTHERS).split():
+for name in (ALONE + OF_THE_DEFAULT_CONFIG).split():
     del globals()[name]
 
 test_all_combinations_learn_and_survive_saving = once(
