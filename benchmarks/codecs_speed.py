@@ -8,8 +8,8 @@ file, with plain registries and with ours. Both take turns; the best round of ea
 How long a search takes depends on how many packages are installed.
 """
 
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +19,7 @@ import torch
 import typer
 from catalogue import Registry
 from posts import label, read, text
+from turns import take_turns
 
 from spacy_mner.codecs import RememberingRegistry
 from spacy_mner.extensions import set_extensions
@@ -45,24 +46,25 @@ def main(
         "label, 1 process": lambda: label(nlp, texts, batch_size),
         f"label, {n_process} processes": lambda: label(nlp, texts, batch_size, n_process),
     }
-    rates: dict[tuple[str, str], float] = {}
-    for _ in range(rounds):
-        for task, work in tasks.items():
-            for kind, registry in KINDS.items():
-                for codecs in (srsly.msgpack_encoders, srsly.msgpack_decoders):
-                    codecs.__class__ = registry
-                rates[task, kind] = max(rates.get((task, kind), 0.0), rate(work))
+    turns = take_turns(
+        {
+            (task, kind): partial(with_registries, registry, work)
+            for task, work in tasks.items()
+            for kind, registry in KINDS.items()
+        },
+        rounds,
+    )
     print(f"{'posts/s':20} {'plain':>8} {'remembering':>12} {'times':>6}")
     for task in tasks:
-        plain, ours = (rates[task, kind] for kind in KINDS)
+        plain, ours = (turns[task, kind].result / turns[task, kind].best for kind in KINDS)
         print(f"{task:20} {plain:8.0f} {ours:12.0f} {ours / plain:6.2f}")
 
 
-def rate(work: Callable[[], int]) -> float:
-    """Posts per second."""
-    start = time.perf_counter()
-    n_posts = work()
-    return n_posts / (time.perf_counter() - start)
+def with_registries(registry: type[Registry], work: Callable[[], int]) -> int:
+    """Do the work with such registries of codecs. RETURNS: number of posts."""
+    for codecs in (srsly.msgpack_encoders, srsly.msgpack_decoders):
+        codecs.__class__ = registry
+    return work()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ GoogLeNet has random weights here, which do not change its speed.
 import os
 import random
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +25,7 @@ import typer
 from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 from torchvision.transforms import v2
+from turns import take_turns
 
 from spacy_mner.images import efficientnet, reading
 from spacy_mner.images.compute import BATCH_IN_THREADS, compute_vectors
@@ -96,17 +96,10 @@ def measure(
         np.save(store.with_suffix(".npy"), np.stack(vectors))
 
     contestants = (network_alone, network_alone_in_threads, folder_to_store, plain_loop)
-    wall = {c.__name__: float("inf") for c in contestants}
-    cpu = dict(wall)
-    for _ in range(rounds):
-        for contestant in contestants:
-            name = contestant.__name__
-            start, start_cpu = time.perf_counter(), time.process_time()
-            contestant()
-            wall[name] = min(wall[name], time.perf_counter() - start)
-            cpu[name] = min(cpu[name], time.process_time() - start_cpu)
-    for name in wall:
-        each, work = (1000 * seconds[name] / len(paths) for seconds in (wall, cpu))
+    turns = take_turns({contestant.__name__: contestant for contestant in contestants}, rounds)
+    wall = {name: result.best for name, result in turns.items()}
+    for name, result in turns.items():
+        each, work = (1000 * min(times) / len(paths) for times in (result.seconds, result.cpu))
         print(f"  {name:25} {each:7.1f} ms, {work:7.1f} ms of CPU, {1000 / each:6.1f} pictures/s")
     whole = wall["folder_to_store"]
     print(f"  folder to store / network alone:            {whole / wall['network_alone']:.2f}")

@@ -13,8 +13,8 @@ others have nowhere to keep it.
 """
 
 import copy
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 from unittest import mock
@@ -25,6 +25,7 @@ import torch
 import typer
 from posts import read, words
 from torch import Tensor, nn
+from turns import take_turns
 
 from spacy_mner.models.pytorch import bilstm
 from spacy_mner.models.pytorch.bilstm import BiLSTM
@@ -70,20 +71,19 @@ def main(
         vectors = torch.randn(n_forms, network.lstm.input_size)
         ways = make_ways(network, vectors)
         # The first round compiles, and what it gives is compared.
-        outputs = {name: [way(batch) for batch in batches] for name, way in ways.items()}
-        seconds: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(rounds):
-            for name, way in ways.items():
-                start = time.perf_counter()
-                for batch in batches:
-                    way(batch)
-                seconds[name].append(time.perf_counter() - start)
+        outputs = {name: read_all(way, batches) for name, way in ways.items()}
+        contestants = {name: partial(read_all, way, batches) for name, way in ways.items()}
+        best = {name: turns.best for name, turns in take_turns(contestants, rounds).items()}
     print(f"{'':24} {'words/s':>9} {'times ours':>11} {'difference':>11}")
     for name in ways:
-        times = min(seconds["ours"]) / min(seconds[name])
+        times = best["ours"] / best[name]
         pairs = zip(outputs[name], outputs["torch"], strict=True)
         difference = max(float((a - b).abs().max()) for a, b in pairs)
-        print(f"{name:24} {n_words / min(seconds[name]):9.0f} {times:11.2f} {difference:11.1e}")
+        print(f"{name:24} {n_words / best[name]:9.0f} {times:11.2f} {difference:11.1e}")
+
+
+def read_all(way: Way, batches: list[Batch]) -> list[Tensor]:
+    return [way(batch) for batch in batches]
 
 
 def find_network(model: str) -> BiLSTM:

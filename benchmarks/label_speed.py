@@ -13,7 +13,6 @@ flair takes part where it is installed.
 
 import importlib.util
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +30,7 @@ from spacy_pipelines import (
     ner_config,
     train_pipeline,
 )
+from turns import take_turns
 
 from spacy_mner.extensions import set_extensions
 
@@ -65,17 +65,12 @@ def main(
         for name in names:
             labellers[name] = make(name, part, some, docs, vectors, config, batch_size)
             print(f"{name}: ready", flush=True)
-    speeds = dict.fromkeys(names, 0.0)
-    found = dict.fromkeys(names, 0)
-    for _ in range(rounds):
-        for name, label in labellers.items():
-            start = time.perf_counter()
-            found[name] = label()
-            speeds[name] = max(speeds[name], n_words / (time.perf_counter() - start))
+    turns = take_turns(labellers, rounds)
     print(f"\n{len(docs)} posts, {n_words} words, batches of {batch_size}, {threads} thread(s)")
     print(f"{'':16}{'words/s':>9}{'entities':>10}  mner is as fast")
-    for name, speed in speeds.items():
-        print(f"{name:16}{speed:9,.0f}{found[name]:10}  {speeds['mner'] / speed:.2f} times")
+    for name, result in turns.items():
+        times = result.best / turns["mner"].best
+        print(f"{name:16}{n_words / result.best:9,.0f}{result.result:10}  {times:.2f} times")
 
 
 def make(

@@ -14,8 +14,8 @@ Needs matplotlib: `pip install "spacy-mner[plots]"`.
 
 import csv
 import itertools
-import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -25,6 +25,7 @@ import torch
 import typer
 from posts import Text, label, read, text
 from spacy.language import Language
+from turns import take_turns
 
 from spacy_mner.extensions import set_extensions
 from spacy_mner.output import atomic_text
@@ -91,14 +92,14 @@ def measure(
 ) -> list[Row]:
     """The best time of each stream, in turns."""
     counts = {size: count(make()) for size, make in streams.items()}
-    best = dict.fromkeys(streams, float("inf"))
-    for i in range(repeats):
-        for size, make in streams.items():
-            if i == 0 or counts[size][0] <= ONCE:
-                start = time.perf_counter()
-                label(nlp, make(), batch_size)
-                best[size] = min(best[size], time.perf_counter() - start)
-    return [Row(grows, *counts[size], best[size]) for size in streams]
+
+    def label_stream(size: int) -> None:
+        label(nlp, streams[size](), batch_size)
+
+    again = {size: partial(label_stream, size) for size in streams if counts[size][0] <= ONCE}
+    once = {size: partial(label_stream, size) for size in streams if size not in again}
+    turns = take_turns(again, repeats) | take_turns(once, 1)
+    return [Row(grows, *counts[size], turns[size].best) for size in streams]
 
 
 def count(texts: Iterable[Text]) -> tuple[int, int]:

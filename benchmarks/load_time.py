@@ -4,7 +4,7 @@ python benchmarks/load_time.py TRAIN.spacy VECTORS
 """
 
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +12,7 @@ import spacy
 import typer
 from spacy.tokens import DocBin
 from spacy_pipelines import NER_SIZES, make_pipeline, mner_config, ner_config
+from turns import take_turns
 
 
 def main(
@@ -29,12 +30,8 @@ def main(
             nlp, _, _ = make_pipeline(factory, settings, train, vectors)
             nlp.to_disk(Path(folder) / name)
         n_vectors = len(nlp.vocab.vectors.key2row)
-        best = dict.fromkeys(contestants, float("inf"))
-        for _ in range(rounds):
-            for name in contestants:
-                start = time.perf_counter()
-                spacy.load(Path(folder) / name)
-                best[name] = min(best[name], time.perf_counter() - start)
+        loaders = {name: partial(spacy.load, Path(folder) / name) for name in contestants}
+        best = {name: turns.best for name, turns in take_turns(loaders, rounds).items()}
     print(f"{n_vectors:,} vectors, {len(DocBin().from_disk(train))} posts trained on")
     for name, seconds in best.items():
         print(f"{name:5} {seconds:6.2f} s")

@@ -6,8 +6,8 @@ a noisy machine is noisy for all. The best epoch of each counts. For example:
     python benchmarks/train_speed.py corpus/twitter2017/train.spacy corpus/vectors
 """
 
+import itertools
 import random
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ import typer
 from plain_pytorch import PlainContestant
 from posts import read, tags_of, word_table, words
 from spacy_pipelines import NER_SIZES, make_pipeline, mner_config, ner_config, train_pipeline
+from turns import take_turns
 
 from spacy_mner.extensions import set_extensions
 
@@ -41,38 +42,38 @@ def main(
         ),
         "plain": plain_epoch(train, vectors, batch_size),
     }
-    best: dict[str, float] = dict.fromkeys(contestants, 0.0)
-    for epoch in range(epochs):
-        for name, train_epoch in contestants.items():
-            start = time.perf_counter()
-            train_epoch(epoch)
-            speed = n_posts / (time.perf_counter() - start)
-            best[name] = max(best[name], speed)
-            print(f"epoch {epoch}  {name:10} {speed:7.0f} posts/s", flush=True)
-    for name, speed in best.items():
-        print(f"{name:10} {speed:7.0f} posts/s  mner is {best['mner'] / speed:.2f} times as fast")
+
+    def report_epoch(name: str, seconds: float) -> None:
+        print(f"{name:10} {n_posts / seconds:7.0f} posts/s in this epoch", flush=True)
+
+    turns = take_turns(contestants, epochs, after_turn=report_epoch)
+    for name, result in turns.items():
+        times = result.best / turns["mner"].best
+        print(f"{name:10} {n_posts / result.best:7.0f} posts/s  mner is {times:.2f} times as fast")
 
 
 def pipeline_epoch(
     factory: str, settings: dict[str, Any], train: Path, vectors: str, batch_size: int
-) -> Callable[[int], None]:
-    """A function that trains a pipeline on all posts once, in an order of that epoch's own."""
+) -> Callable[[], None]:
+    """A function that trains a pipeline on all posts once, each time in another order."""
     nlp, examples, optimizer = make_pipeline(factory, settings, train, vectors)
+    epochs = itertools.count()
 
-    def train_epoch(epoch: int) -> None:
-        random.Random(epoch).shuffle(examples)
+    def train_epoch() -> None:
+        random.Random(next(epochs)).shuffle(examples)
         train_pipeline(nlp, examples, optimizer, batch_size)
 
     return train_epoch
 
 
-def plain_epoch(train: Path, vectors: str, batch_size: int) -> Callable[[int], None]:
+def plain_epoch(train: Path, vectors: str, batch_size: int) -> Callable[[], None]:
     """The same for the plain PyTorch model."""
     docs = read(train)
     table, rows = word_table(vectors, docs)
     posts, tags = [words(doc) for doc in docs], [tags_of(doc) for doc in docs]
     plain = PlainContestant(table, rows, posts, tags)
-    return lambda epoch: plain.train_epoch(batch_size, epoch)
+    epochs = itertools.count()
+    return lambda: plain.train_epoch(batch_size, next(epochs))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ counts. For example:
 """
 
 import itertools
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +18,7 @@ import typer
 from recipes import make_with_recipe
 from spacy.training import Corpus, Example
 from spacy.util import registry
+from turns import take_turns
 
 from spacy_mner.extensions import set_extensions
 from spacy_mner.pictures import share_images
@@ -51,7 +52,7 @@ def main(
     for name, more in STEPS.items():
         settings |= more
         contestants[name] = make(configs / "transformer.cfg", settings, train, vectors, posts)
-    training = take_turns(
+    training = best_turns(
         {name: update for name, (_, update) in contestants.items()}, updates, turns
     )
     report("training", training, lambda seconds: f"{1000 * seconds / updates:8.0f} ms an update")
@@ -66,7 +67,7 @@ def main(
         labelling[key] = lambda nlp=nlp, egs=egs: label(nlp, egs)  # type: ignore[misc]
     report(
         "labelling",
-        take_turns(labelling, 1, turns),
+        best_turns(labelling, 1, turns),
         lambda seconds: f"{n_words / seconds:8,.0f} words/s",
     )
 
@@ -95,19 +96,18 @@ def label(nlp: Any, examples: list[Example]) -> None:
         pass
 
 
-def take_turns(
+def best_turns(
     contestants: dict[str, Callable[[], None]], repeats: int, turns: int
 ) -> dict[str, float]:
     """RETURNS: seconds of the best turn of each, after a call that does not count."""
-    best = dict.fromkeys(contestants, float("inf"))
-    for turn in range(turns + 1):
-        for name, call in contestants.items():
-            start = time.perf_counter()
-            for _ in range(repeats if turn else 1):
-                call()
-            if turn:
-                best[name] = min(best[name], time.perf_counter() - start)
-    return best
+
+    def turn(call: Callable[[], None]) -> None:
+        for _ in range(repeats):
+            call()
+
+    take_turns(contestants, 1)
+    counted = {name: partial(turn, call) for name, call in contestants.items()}
+    return {name: result.best for name, result in take_turns(counted, turns).items()}
 
 
 def report(title: str, seconds: dict[str, float], show: Callable[[float], str]) -> None:
