@@ -175,10 +175,6 @@ class Errors(metaclass=_WithCodes):
         "(H, W), (H, W, 3) or (H, W, 4) of uint8, uint16, bool or floats from 0 to 1."
     )
     M024 = "The path '{source}' leaves its folder '{folder}' and is not followed."
-    M025 = (
-        "{what} needs the package '{package}', which is not installed. "
-        'Install it with: pip install "spacy-mner[images]"'
-    )
     M026 = (
         "'{path}' is not a feature store: {problem}. "
         "Make one with: python -m spacy mner encode SOURCE STORE"
@@ -257,7 +253,6 @@ class Errors(metaclass=_WithCodes):
         "Choose another folder, or pass --overwrite to replace a spaCy pipeline."
     )
     M058 = "'{path}' is a folder that holds no spaCy pipeline: it is not replaced. Choose another."
-    M059 = 'Reading Parquet needs pyarrow. Install it with `pip install "spacy-mner[parquet]"`.'
 
     # Evaluation and commands: M060-M079
     M060 = "There is nothing to evaluate: no examples were given."
@@ -368,10 +363,6 @@ class Errors(metaclass=_WithCodes):
     M127 = (
         "The pipeline '{model}' has no modality weights: its fusion is not a modality attention. Train it "
         "with spacy_mner.ModalityAttention.v1 (in Table 1: the row wcv-attention)."
-    )
-    M128 = (
-        "Drawing needs matplotlib, which is not installed. Install it with: "
-        'pip install "spacy-mner[plots]"'
     )
     M129 = "'{path}' cannot be read as a file of captions or tags: {problem}."
     M130 = (
@@ -515,6 +506,17 @@ def listed(names: Sequence[str], total: Optional[int] = None) -> str:
     shown = names[:5]
     more = (len(names) if total is None else total) > len(shown)
     return ", ".join([*shown, "..."] if more else shown)
+
+
+def missing_package(what: str, package: str, extra: str) -> ImportError:
+    """What to raise where an optional package is not installed.
+
+    what (str): What needs it.
+    package (str): Its name for pip.
+    extra (str): The extra of this package that installs it.
+    RETURNS (ImportError): M107.
+    """
+    return ImportError(Errors.M107.format(what=what, package=package, extra=extra))
 
 
 def is_coded(error: BaseException) -> bool:

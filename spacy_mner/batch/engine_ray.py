@@ -12,7 +12,7 @@ import socket
 import warnings
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
-from ..errors import Errors, Warnings
+from ..errors import Errors, Warnings, missing_package
 from .shards import Shard
 from .worker import RemoteWorker, Result, WorkerSettings, check_result
 
@@ -88,8 +88,7 @@ def _connected(address: Optional[str]) -> Iterator[Any]:
         import ray
         import ray.data
     except ImportError:
-        what = "The engine 'ray'"
-        raise ImportError(Errors.M107.format(what=what, package="ray", extra="ray")) from None
+        raise missing_package("The engine 'ray'", "ray", "ray") from None
     try:
         _knock(address)
     except OSError as error:

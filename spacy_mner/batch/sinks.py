@@ -7,7 +7,7 @@ from typing import IO, Any, Callable, Dict, Iterator, List, NamedTuple, Protocol
 
 from spacy.tokens import Doc, DocBin
 
-from ..errors import Errors
+from ..errors import missing_package
 from ..output import atomic_bytes, atomic_text, sync
 from ..training.converters import Post, RecordError
 from .labelling import Record, describe, describe_error
@@ -49,10 +49,7 @@ def open_parquet(path: Path) -> Iterator[Sink]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        what = "Writing Parquet"
-        raise ImportError(
-            Errors.M107.format(what=what, package="pyarrow", extra="parquet")
-        ) from None
+        raise missing_package("Writing Parquet", "pyarrow", "parquet") from None
     schema = _make_schema(pyarrow)
     rows: List[Record] = []
     with atomic_bytes(path) as stream, pyarrow.parquet.ParquetWriter(stream, schema) as writer:

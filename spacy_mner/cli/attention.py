@@ -101,7 +101,7 @@ def attention(
     RETURNS (List[Dict[str, Any]]): what was drawn, see `visualization/heatmap.py`.
     RAISES (ValueError): M061 without posts, M126 for an unknown id, M127 without modality attention,
         M147 if there is nothing to draw.
-    RAISES (ImportError): M128 without matplotlib.
+    RAISES (ImportError): M107 without matplotlib.
     """
     # Before anything that takes long.
     load_pyplot()

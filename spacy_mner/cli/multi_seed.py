@@ -136,7 +136,7 @@ def multi_seed(
     RETURNS (List[Result]): one a seed.
     RAISES (ValueError): M122 for a setting of a section that the config has not, M137 for one that an
         argument says, M138 for a reader that does not know pictures.
-    RAISES (ImportError): M128 without matplotlib.
+    RAISES (ImportError): M107 without matplotlib.
     """
     # Before anything that takes long.
     load_pyplot()

@@ -134,7 +134,7 @@ def table1(
     silent (bool): print nothing.
     RETURNS (Dict[str, List[Result]]): results by the row's name, one a seed.
     RAISES (ValueError): M121 for a row that is not known, M122 for a setting whose section a row lacks.
-    RAISES (ImportError): M128 without matplotlib.
+    RAISES (ImportError): M107 without matplotlib.
     """
     # Before anything that takes long.
     load_pyplot()

@@ -98,7 +98,7 @@ def vocab_sensitivity(
     steps, configs, command, use_gpu, silent: as for `table1`.
     RETURNS (Dict[str, Dict[float, List[Result]]]): results by row and share, one a seed.
     RAISES (ValueError): M139 for a share that cannot be had.
-    RAISES (ImportError): M128 without matplotlib.
+    RAISES (ImportError): M107 without matplotlib.
     """
     for share in shares or SHARES:
         check_share(share, data)

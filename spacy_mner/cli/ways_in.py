@@ -128,7 +128,7 @@ def ways_in(
     RETURNS (Dict[str, List[Result]]): results by the way's name, one a seed.
     RAISES (ValueError): M131 for a way, M006 for a text that is not known, M139 for a share of the vectors
         that cannot be had.
-    RAISES (ImportError): M128 without matplotlib.
+    RAISES (ImportError): M107 without matplotlib.
     """
     check_choice("text", text, TEXTS)
     check_share(keep_vectors, data)

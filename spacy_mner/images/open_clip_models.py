@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional, Union
 import torch
 from torch import nn
 
-from ..errors import Errors, check_choice
+from ..errors import Errors, check_choice, missing_package
 from .preprocessing import Preprocessing, without_tensors
 from .timm_models import hub_files
 from .torch_encoder import TorchEncoder, build_quietly, width_of
@@ -227,6 +227,5 @@ def import_open_clip() -> Any:
         import open_clip
     except ImportError as err:
         what = "The image encoder 'open_clip'"
-        message = Errors.M107.format(what=what, package="open_clip_torch", extra="open_clip")
-        raise ImportError(message) from err
+        raise missing_package(what, "open_clip_torch", "open_clip") from err
     return open_clip

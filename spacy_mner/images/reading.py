@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Iterator, Optional, T
 
 import numpy as np
 
-from ..errors import Errors
+from ..errors import Errors, missing_package
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -138,7 +138,7 @@ def _pillow() -> Tuple[Any, Any]:
     try:
         from PIL import Image, ImageOps
     except ImportError as err:
-        raise ImportError(Errors.M025.format(what="Reading pictures", package="Pillow")) from err
+        raise missing_package("Reading pictures", "Pillow", "images") from err
     return Image, ImageOps
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..errors import Errors, listed
+from ..errors import Errors, listed, missing_package
 from .sentence_folder import weight_files
 from .torch_encoder import build_quietly
 from .weights import mismatch, read_weights
@@ -125,9 +125,8 @@ def import_transformers() -> Any:
     try:
         import transformers
     except ImportError as err:
-        what, package = "The image encoder 'sentences'", "transformers"
-        message = Errors.M107.format(what=what, package=package, extra="transformers")
-        raise ImportError(message) from err
+        what = "The image encoder 'sentences'"
+        raise missing_package(what, "transformers", "transformers") from err
     return transformers
 
 

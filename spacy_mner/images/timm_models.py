@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Union
 import torch
 from torch import nn
 
-from ..errors import Errors
+from ..errors import Errors, missing_package
 from .preprocessing import Preprocessing, without_tensors
 from .torch_encoder import TorchEncoder, build_quietly, width_of
 from .weights import (
@@ -216,6 +216,5 @@ def import_timm() -> Any:
         import timm
         import timm.data
     except ImportError as err:
-        what = "The image encoder 'timm'"
-        raise ImportError(Errors.M107.format(what=what, package="timm", extra="timm")) from err
+        raise missing_package("The image encoder 'timm'", "timm", "timm") from err
     return timm

@@ -18,7 +18,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ..errors import Errors, is_coded
+from ..errors import Errors, is_coded, missing_package
 from .weights import safetensors
 
 ID_COLUMNS = ("id", "ids", "image_id")
@@ -124,7 +124,7 @@ def _read_parquet(path: Path) -> Tuple[Optional[List[str]], Rows]:
     try:
         from pyarrow import parquet
     except ImportError as err:
-        raise ImportError(Errors.M059) from err
+        raise missing_package("Reading Parquet", "pyarrow", "parquet") from err
     columns = parquet.read_schema(path).names
     id_column = next((name for name in ID_COLUMNS if name in columns), None)
     vector_column = next((name for name in VECTOR_COLUMNS if name in columns), None)

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 import torch
 from torch import nn
 
-from ..errors import Errors, listed
+from ..errors import Errors, listed, missing_package
 from ..hashing import hash_file
 
 DIGITS = 8  # of the SHA-256, as in the names of PyTorch's own files
@@ -203,9 +203,7 @@ def safetensors() -> Any:
     try:
         import safetensors.torch
     except ImportError as err:
-        what = "Reading .safetensors"
-        message = Errors.M107.format(what=what, package="safetensors", extra="safetensors")
-        raise ImportError(message) from err
+        raise missing_package("Reading .safetensors", "safetensors", "safetensors") from err
     return safetensors
 
 

@@ -15,7 +15,7 @@ from spacy.vectors import Vectors
 from spacy.vocab import Vocab
 
 from .. import about
-from ..errors import Errors
+from ..errors import Errors, missing_package
 from ..output import replace_folder
 from .glove import Table, read_vectors_text
 
@@ -135,7 +135,7 @@ def _read_glove_50d(limit: int) -> Table:
     try:
         import pyarrow.parquet
     except ImportError:
-        raise ImportError(Errors.M059) from None
+        raise missing_package("Reading Parquet", "pyarrow", "parquet") from None
     index = pyarrow.parquet.read_table(root / "glove_6B_index.parquet", columns=["index"])
     words = index.column("index").to_pylist()
     words = words[:limit] if limit else words

@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
-from ..errors import Errors
+from ..errors import missing_package
 from ..output import atomic_bytes
 
 INK, SOFT, GRID = "#1f2933", "#5f6c7b", "#dfe4ea"
@@ -35,12 +35,12 @@ class Curve(NamedTuple):
 def load_pyplot() -> Any:
     """matplotlib's pyplot, without a window.
 
-    RAISES (ImportError): M128 if matplotlib is not installed.
+    RAISES (ImportError): M107 if matplotlib is not installed.
     """
     try:
         import matplotlib
     except ImportError:
-        raise ImportError(Errors.M128) from None
+        raise missing_package("Drawing", "matplotlib", "plots") from None
     matplotlib.use("Agg")
     from matplotlib import pyplot
 

@@ -182,5 +182,5 @@ def test_matplotlib_is_missed_before_anything_is_done(name, monkeypatch):
     before = sorted(Path.cwd().iterdir())
     result = CliRunner().invoke(app, ["mner", name, *arguments, *options])
     assert result.exit_code == 1, result.output
-    assert "[M128]" in result.output
+    assert "[M107]" in result.output
     assert sorted(Path.cwd().iterdir()) == before

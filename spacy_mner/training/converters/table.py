@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Tuple, Union
 
-from ...errors import Errors
+from ...errors import Errors, missing_package
 from .fields import SPANS, TAGS, TOKENS, post_from_fields
 from .lines import BOM, check_encoding
 from .parts import WHOLE, FilePart, Mark
@@ -261,7 +261,7 @@ def _open_parquet(path: Path) -> Iterator[Any]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise ImportError(Errors.M059) from None
+        raise missing_package("Reading Parquet", "pyarrow", "parquet") from None
     try:
         with pyarrow.parquet.ParquetFile(path) as file_:
             yield file_

@@ -167,5 +167,5 @@ def test_parquet_that_is_none(tmp_path):
 
 def test_parquet_without_pyarrow(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ImportError, match=r"\[M059\].*spacy-mner\[parquet\]"):
+    with pytest.raises(ImportError, match=r"\[M107\].*spacy-mner\[parquet\]"):
         read(read_parquet, tmp_path / "a.parquet")
