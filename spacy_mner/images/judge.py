@@ -5,6 +5,8 @@ from typing import Optional
 import numpy as np
 
 NOT_FINITE, ZERO, CONSTANT = "NaN or infinite", "all-zero", "constant"
+# Where posts meet vectors, a picture with one of these counts as missing.
+USELESS = (NOT_FINITE, ZERO)
 
 
 def judge_vector(vector: np.ndarray) -> Optional[str]:

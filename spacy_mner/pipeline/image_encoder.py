@@ -16,7 +16,7 @@ from ..errors import Errors
 from ..extensions import set_extensions
 from ..images import registry  # noqa: F401 (the config's @image_encoders needs it)
 from ..images.compute import Found, compute_vectors
-from ..images.judge import NOT_FINITE, ZERO, judge_vector
+from ..images.judge import USELESS, judge_vector
 from ..images.reading import ImageReadError, describe
 from ..images.recent import RecentVectors
 from ..images.store import FeatureStore
@@ -282,7 +282,7 @@ class ImageEncoderPipe(Pipe):
 def _judge(source: Any, found: Found, missing: MissingPictures) -> Found:
     """Replace a vector that tells nothing by the reason, and count what is missing."""
     problem = None if isinstance(found, ImageReadError) else judge_vector(found)
-    if problem in (NOT_FINITE, ZERO):
+    if problem in USELESS:
         found = ImageReadError(Errors.M039.format(source=describe(source), problem=problem))
     elif problem is not None:
         missing.add_constant(source)

@@ -7,6 +7,7 @@ import numpy
 from spacy.tokens import Doc
 
 from ...errors import Errors
+from ...images.judge import USELESS, judge_vector
 from ...images.reading import SUFFIXES, inside, is_address, strip_suffix
 from .records import Post
 from .report import Report
@@ -52,7 +53,7 @@ def attach_features(
                 lost.append(f"{post.source}: {name}")
             continue
         vector = numpy.array(store[key], dtype="float32")
-        if not numpy.isfinite(vector).all() or not vector.any():
+        if judge_vector(vector) in USELESS:
             report.broken_pictures.add(f"{post.source}: {name}")
             continue
         keys.append(key)

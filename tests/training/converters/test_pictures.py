@@ -72,6 +72,12 @@ def test_broken_vectors_are_no_picture(doc, image):
     assert report.broken_pictures.named == [f"x:1: {image}"]
 
 
+def test_one_number_may_be_zero(doc):
+    store = {"a": np.zeros(1, dtype=np.float32)}
+    assert attach_features(doc, Post("x:1", text="a", image="a"), store, Report())
+    assert doc._.image_vec.tolist() == [0.0]
+
+
 def test_an_id_without_vector_is_not_a_lost_picture(doc):
     report = Report()
     assert not attach_features(doc, Post("x:1", id="9", text="a"), STORE, report)
