@@ -1,4 +1,4 @@
-"""A page of docs/ that is made from something else, written or checked."""
+"""A page that is made from something else, written or checked."""
 
 from pathlib import Path
 
@@ -16,9 +16,9 @@ def save_page(path: Path, page: str, source: str, *, check: bool) -> None:
     check (bool): change nothing, and exit with 1 if it differs.
     """
     if path.is_file() and path.read_text("utf8") == page:
-        msg.good(f"docs/{path.name} says what {source} say")
+        msg.good(f"{path.name} says what {source} say")
     elif check:
-        msg.fail(f"docs/{path.name} differs from {source}: run this without --check", exits=1)
+        msg.fail(f"{path.name} differs from {source}: run this without --check", exits=1)
     else:
         with atomic_text(path) as stream:
             stream.write(page)
