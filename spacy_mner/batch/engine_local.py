@@ -12,7 +12,7 @@ import torch
 
 from ..errors import Errors
 from .shards import Shard
-from .worker import RemoteWorker, Result, Worker, WorkerSettings, check_result
+from .worker import RemoteWorker, ShardResult, Worker, WorkerSettings, check_result
 
 
 def run_local(
@@ -20,14 +20,14 @@ def run_local(
     shards: Sequence[Shard],
     workers: int = 1,
     tick: Optional[Callable[[], Any]] = None,
-) -> Iterator[Result]:
+) -> Iterator[ShardResult]:
     """Label shards.
 
     settings (WorkerSettings): What to do.
     shards (Sequence[Shard]): The shards.
     workers (int): Processes; with one, it is this process.
     tick (Optional[Callable[[], Any]]): Called after each record, if it is this process.
-    YIELDS (Result): What each shard came to, in the order in which they are done.
+    YIELDS (ShardResult): What each shard came to, in the order in which they are done.
     RAISES (ValueError): The pipeline cannot do it; M155 if a process ended by itself.
     """
     if workers > 1:
@@ -44,14 +44,14 @@ def run_local(
 
 def _run_processes(
     settings: WorkerSettings, shards: Sequence[Shard], workers: int
-) -> Iterator[Result]:
+) -> Iterator[ShardResult]:
     # A forked process would wait for ever for the threads of its parent's torch.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(
         workers, mp_context=context, initializer=_start, initargs=(settings,)
     )
     waiting = iter(shards)
-    running: Set[Future[Union[Result, str]]] = set()
+    running: Set[Future[Union[ShardResult, str]]] = set()
     try:
         while True:
             while len(running) < 2 * workers and (shard := next(waiting, None)) is not None:
@@ -84,7 +84,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _run(shard: Shard) -> Union[Result, str]:
+def _run(shard: Shard) -> Union[ShardResult, str]:
     if _worker is None:
         raise RuntimeError("the process was not started by the pool")
     return _worker.run(shard)

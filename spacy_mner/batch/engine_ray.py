@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from ..errors import Errors, Warnings, missing_package
 from .shards import Shard
-from .worker import RemoteWorker, Result, WorkerSettings, check_result
+from .worker import RemoteWorker, ShardResult, WorkerSettings, check_result
 
 # A block is what Ray hands to an actor, and does again if the actor is lost.
 _MAX_BLOCKS = 4096
@@ -27,7 +27,7 @@ def run_ray(
     *,
     num_gpus: float = 0.0,
     address: Optional[str] = None,
-) -> Iterator[Result]:
+) -> Iterator[ShardResult]:
     """Label shards.
 
     settings (WorkerSettings): What to do.
@@ -36,7 +36,7 @@ def run_ray(
     num_gpus (float): GPUs of each actor; 0.5 lets two share one, 0 is the CPU.
     address (Optional[str]): The cluster's, "auto" for the one that this machine is part of. None:
         that in RAY_ADDRESS, or else a cluster of this machine alone, which ends with the job.
-    YIELDS (Result): What each shard came to, in the order in which they are done.
+    YIELDS (ShardResult): What each shard came to, in the order in which they are done.
     RAISES (ImportError): Ray is missing.
     RAISES (ValueError): M154 there is no such cluster, M156 a node does not see the files.
     """

@@ -14,7 +14,7 @@ from .folder import JobFolder
 from .shards import Shard, cut_shards, list_files
 from .sinks import SINKS
 from .summary import Summary
-from .worker import Result, WorkerSettings
+from .worker import ShardResult, WorkerSettings
 
 SHARD_SIZE = 10_000
 ENGINES = ("local", "ray")
@@ -110,7 +110,7 @@ def label_files(
         code=None if code is None else os.path.abspath(code),
     )
 
-    def run(shards: Sequence[Shard], tick: Callable[[], object]) -> Iterator[Result]:
+    def run(shards: Sequence[Shard], tick: Callable[[], object]) -> Iterator[ShardResult]:
         if engine == "ray":
             return run_ray(settings, shards, workers, num_gpus=num_gpus or 0.0, address=address)
         return run_local(settings, shards, workers or 1, tick)
@@ -124,7 +124,7 @@ def label_files(
 def _run_shards(
     folder: JobFolder,
     shards: List[Shard],
-    run: Callable[[Sequence[Shard], Callable[[], object]], Iterator[Result]],
+    run: Callable[[Sequence[Shard], Callable[[], object]], Iterator[ShardResult]],
     *,
     strict: bool,
     silent: bool,

@@ -20,7 +20,7 @@ from .shards import Shard, read_shard
 from .sinks import SINKS
 from .summary import Summary
 
-Result = Dict[str, Any]
+ShardResult = Dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,12 @@ class Worker:
             settings.model, images=self._images, store=self._store, weights=settings.weights
         )
 
-    def run(self, shard: Shard, tick: Optional[Callable[[], Any]] = None) -> Result:
+    def run(self, shard: Shard, tick: Optional[Callable[[], Any]] = None) -> ShardResult:
         """Label a shard and write its output, unless that is done already.
 
         shard (Shard): The shard.
         tick (Optional[Callable[[], Any]]): Called after each record.
-        RETURNS (Result): What it came to, see `Summary.to_dict`.
+        RETURNS (ShardResult): What it came to, see `Summary.to_dict`.
         RAISES (RecordError): A record cannot be used, and the settings are strict.
         """
         # A cluster may send a shard twice: after a worker was lost on its way back.
@@ -121,11 +121,11 @@ class RemoteWorker:
         self._settings = settings
         self._worker: Optional[Worker] = None
 
-    def run(self, shard: Shard) -> Union[Result, str]:
+    def run(self, shard: Shard) -> Union[ShardResult, str]:
         """Label a shard.
 
         shard (Shard): The shard.
-        RETURNS (Union[Result, str]): What it came to, or why it could not be done.
+        RETURNS (Union[ShardResult, str]): What it came to, or why it could not be done.
         """
         try:
             self._check_paths(shard)
@@ -154,11 +154,11 @@ def _import_code(path: Path) -> None:
         raise ValueError(Errors.M160.format(path=path, problem=problem)) from error
 
 
-def check_result(result: Union[Result, str]) -> Result:
+def check_result(result: Union[ShardResult, str]) -> ShardResult:
     """Raise what a `RemoteWorker` could not.
 
-    result (Union[Result, str]): What came back.
-    RETURNS (Result): The same.
+    result (Union[ShardResult, str]): What came back.
+    RETURNS (ShardResult): The same.
     RAISES (ValueError): It is a message.
     """
     if isinstance(result, str):

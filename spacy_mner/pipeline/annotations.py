@@ -20,7 +20,7 @@ from ..extensions import SCORES_SOURCE, span_key
 from ..tags import preset_entities
 
 
-class Found(NamedTuple):
+class FoundEntity(NamedTuple):
     """An entity that a component found.
 
     ent (Span): the entity.
@@ -56,7 +56,7 @@ def write_entities(
         _set_outside(doc, missing, ents)
     else:
         doc.set_ents(ents, default="outside")
-    found += [Found(*row) for row in zip(ents, [component] * len(ents), values, strict=True)]
+    found += [FoundEntity(*row) for row in zip(ents, [component] * len(ents), values, strict=True)]
     found.sort(key=lambda entity: entity.ent.start)
     attrs: Dict[str, Any] = {
         "source": SCORES_SOURCE,
@@ -82,7 +82,7 @@ def remove_entities(doc: Doc, *, key: str, component: str) -> None:
     doc.set_ents(kept, blocked=blocked, default="missing")
 
 
-def _found_earlier(doc: Doc, key: str) -> List[Found]:
+def _found_earlier(doc: Doc, key: str) -> List[FoundEntity]:
     """The entities of the doc that its span group knows; by offsets, as tokens may have changed."""
     attrs = doc.spans[key].attrs if key in doc.spans else {}
     if attrs.get("source") != SCORES_SOURCE:
@@ -90,7 +90,7 @@ def _found_earlier(doc: Doc, key: str) -> List[Found]:
     index, components = attrs.get("index", {}), attrs.get("components", [])
     scores = attrs.get("scores", [np.nan] * len(components))
     places = [(ent, index.get(span_key(ent))) for ent in doc.ents]
-    return [Found(ent, components[i], float(scores[i])) for ent, i in places if i is not None]
+    return [FoundEntity(ent, components[i], float(scores[i])) for ent, i in places if i is not None]
 
 
 def _set_outside(doc: Doc, missing: Sequence[Tuple[int, int]], ents: Sequence[Span]) -> None:

@@ -20,7 +20,7 @@ _BLANKS = re.compile(rb"[ \t]+")
 
 
 @dataclass
-class Table:
+class VectorTable:
     """Words and their vectors.
 
     rows (Dict[str, int]): Row of each word.
@@ -37,7 +37,7 @@ class Table:
 
 def read_vectors_text(
     path: Path, *, limit: int = 0, progress: Optional[Callable[[int], object]] = None
-) -> Table:
+) -> VectorTable:
     """Read a text file with a word and its vector in each line.
 
     The first line may hold the number of words and D (word2vec's format). Words may contain
@@ -48,7 +48,7 @@ def read_vectors_text(
     limit (int): Read this many words. 0: all.
     progress (Optional[Callable[[int], object]]): Called with the number of bytes of text read since
         its last call.
-    RETURNS (Table): The words and vectors.
+    RETURNS (VectorTable): The words and vectors.
     RAISES (ValueError): No line of the file is a word and a vector, or the archive is not clear.
     """
     with open_text(path) as file_:
@@ -115,9 +115,9 @@ class _Reader:
         self.path = path
         self.line = first_line  # of the next block
         self.width = 0
-        self.table = Table({}, numpy.zeros((0, 0), dtype="float32"))
+        self.table = VectorTable({}, numpy.zeros((0, 0), dtype="float32"))
 
-    def read(self, blocks: Iterator[List[bytes]], limit: int) -> Table:
+    def read(self, blocks: Iterator[List[bytes]], limit: int) -> VectorTable:
         table = self.table
         for lines in blocks:
             if not self.width:

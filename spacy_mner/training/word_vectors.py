@@ -17,7 +17,7 @@ from spacy.vocab import Vocab
 from .. import about
 from ..errors import Errors, missing_package
 from ..output import replace_folder
-from .glove import Table, read_vectors_text
+from .glove import VectorTable, read_vectors_text
 
 # Words that name a package of vectors.
 GLOVE_50D = "glove-6b-50d"
@@ -130,7 +130,7 @@ def source_kind(source: Union[str, Path]) -> str:
     raise ValueError(Errors.M056.format(source=source, problem=problem, known=GLOVE_50D))
 
 
-def _read_glove_50d(limit: int) -> Table:
+def _read_glove_50d(limit: int) -> VectorTable:
     root = _glove_50d_folder()
     try:
         import pyarrow.parquet
@@ -142,7 +142,7 @@ def _read_glove_50d(limit: int) -> Table:
     data = numpy.load(root / "glove_6B_50d_emb.npy", mmap_mode="r", allow_pickle=False)
     rows: Dict[str, int] = {}
     kept = [i for i, word in enumerate(words) if rows.setdefault(word, len(rows)) == len(rows) - 1]
-    return Table(rows, numpy.asarray(data[kept], dtype="float32"), len(words) - len(kept))
+    return VectorTable(rows, numpy.asarray(data[kept], dtype="float32"), len(words) - len(kept))
 
 
 def _glove_50d_folder() -> Path:

@@ -12,7 +12,7 @@ from .thumbnails import Thumbnail, make_thumbnail
 N_TAGS = 3
 
 
-class Picture(NamedTuple):
+class PostPicture(NamedTuple):
     """A picture on a page.
 
     name (str): as the post has it.
@@ -46,16 +46,16 @@ class PictureViewer:
         else:
             self._tagger = encoder
 
-    def view(self, posts: Sequence[Sequence[str]]) -> List[List[Picture]]:
+    def view(self, posts: Sequence[Sequence[str]]) -> List[List[PostPicture]]:
         """Look at the pictures of a few posts; their tags are computed in one batch.
 
         posts (Sequence[Sequence[str]]): the names of each post's pictures.
-        RETURNS (List[List[Picture]]): a picture a name; nothing where no folder was given.
+        RETURNS (List[List[PostPicture]]): a picture a name; nothing where no folder was given.
         RAISES (ImportError): if Pillow is not installed.
         """
         if self.folder is None:
             return [[] for _ in posts]
-        pictures: List[List[Picture]] = []
+        pictures: List[List[PostPicture]] = []
         read: List[Tuple[int, int]] = []
         batch: List[Any] = []
         for i, names in enumerate(posts):
@@ -63,12 +63,12 @@ class PictureViewer:
             for name in names:
                 try:
                     path = _find(name, self.folder)
-                    picture = Picture(name, make_thumbnail(path))
+                    picture = PostPicture(name, make_thumbnail(path))
                     if self._tagger is not None:
                         batch.append(self._tagger.read(path))
                         read.append((i, len(pictures[i])))
                 except ImageReadError as error:
-                    picture = Picture(name, reason=_short(error, name, self.folder))
+                    picture = PostPicture(name, reason=_short(error, name, self.folder))
                 pictures[i].append(picture)
         for (i, j), tags in zip(read, self._tags(batch), strict=False):
             pictures[i][j] = pictures[i][j]._replace(tags=tags)

@@ -18,7 +18,7 @@ from ..output import atomic_text
 from .colors import COLORS
 from .modality_bars import modality_bars
 from .page import PAGE_END, page_head
-from .picture_viewer import Picture, PictureViewer
+from .picture_viewer import PictureViewer, PostPicture
 from .posts_style import CSS
 
 TITLE = "Entities in posts"
@@ -150,7 +150,7 @@ class PostsPage:
             f'{switches}\n<div class="{"posts" if n["pictures"] else "posts plain"}">\n'
         )
 
-    def _render(self, record: Record, pictures: Sequence[Picture]) -> str:
+    def _render(self, record: Record, pictures: Sequence[PostPicture]) -> str:
         number = self.counts["shown"]
         if "error" in record:
             self.counts["errors"] += 1
@@ -219,7 +219,7 @@ def _meta(number: int, facts: Sequence[Any]) -> str:
     return f'<p class="meta"><b>{number}</b> {line}</p>'
 
 
-def _picture(picture: Picture) -> str:
+def _picture(picture: PostPicture) -> str:
     name = escape(printable(picture.name))
     if picture.thumbnail is None:
         return f'<div class="lost"><b>no picture</b> {escape(printable(picture.reason))}</div>'
@@ -227,7 +227,7 @@ def _picture(picture: Picture) -> str:
     return f'<img alt="{name}" width="{width}" height="{height}" decoding="async" src="{uri}">'
 
 
-def _tags(picture: Picture, which: str) -> str:
+def _tags(picture: PostPicture, which: str) -> str:
     tags = ", ".join(f"{escape(name)} {share:.0%}" for name, share in picture.tags)
     return f'<p class="tags">in the {which}: {tags}</p>'
 

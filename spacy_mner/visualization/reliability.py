@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any, Dict, List, Sequence
 
-from .results import LOOKS, Result
+from .results import LOOKS, Evaluation
 from .spread import spread_of
 
 # RIGHT: half of the number under the last tick.
@@ -11,10 +11,10 @@ SIZE, LEFT, RIGHT, TOP, BOTTOM = 320, 44, 16, 12, 78
 PLOT = SIZE - LEFT - RIGHT
 
 
-def reliability_section(results: Dict[str, List[Result]]) -> str:
+def reliability_section(results: Dict[str, List[Evaluation]]) -> str:
     """One diagram a condition; "" where no result knows the probabilities of its entities.
 
-    results (Dict[str, List[Result]]): a group of `load_groups`; the bins of several runs are pooled.
+    results (Dict[str, List[Evaluation]]): a group of `load_groups`; the bins of several runs are pooled.
     RETURNS (str): HTML.
     """
     drawings = []

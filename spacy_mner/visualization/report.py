@@ -8,10 +8,10 @@ from .chart import Series, bar_chart
 from .marks import compare_entities, mark_entities
 from .page import render_page
 from .reliability import reliability_section
-from .results import LOOKS, Result
+from .results import LOOKS, Evaluation
 from .spread import Spread, spread_of
 
-Results = Dict[str, List[Result]]
+Results = Dict[str, List[Evaluation]]
 
 TITLE = "Entities in posts with pictures"
 
@@ -245,7 +245,7 @@ def _section(
     )
 
 
-def _first(results: Results) -> Result:
+def _first(results: Results) -> Evaluation:
     return next(iter(results.values()))[0]
 
 

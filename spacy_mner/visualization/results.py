@@ -19,21 +19,21 @@ LOOKS = {
     "shuffled": ("pictures shuffled", "#e2a23b"),
 }
 
-Result = Dict[str, Any]
+Evaluation = Dict[str, Any]
 
 
-def load_groups(folder: Path) -> Dict[str, Dict[str, List[Result]]]:
+def load_groups(folder: Path) -> Dict[str, Dict[str, List[Evaluation]]]:
     """Read all files named `evaluation-*.json` in a folder and the folders below it, apart for each way to
     train: what lies under folders of different names.
 
     Folders `seed-0`, `seed-1`, … are runs of one way; their names do not count.
 
     folder (Path): The folder.
-    RETURNS (Dict[str, Dict[str, List[Result]]]): By the way's name, such as "mner", the results of each
+    RETURNS (Dict[str, Dict[str, List[Evaluation]]]): By the way's name, such as "mner", the results of each
         condition, in the order on, off, shuffled; empty without results.
     RAISES (ValueError): M063 if a file is of another make.
     """
-    groups: Dict[str, Dict[str, List[Result]]] = {}
+    groups: Dict[str, Dict[str, List[Evaluation]]] = {}
     for path in sorted(folder.rglob("evaluation-*.json")):
         result = _load(path)
         parts = path.parent.relative_to(folder).parts
@@ -47,7 +47,7 @@ def load_groups(folder: Path) -> Dict[str, Dict[str, List[Result]]]:
     }
 
 
-def _check_alike(group: Dict[str, List[Result]], path: Path) -> None:
+def _check_alike(group: Dict[str, List[Evaluation]], path: Path) -> None:
     """What is averaged must be of the same posts."""
     posts = {(str(r.get("data")), r["n_posts"]) for found in group.values() for r in found}
     if len(posts) > 1:
@@ -58,7 +58,7 @@ def _check_alike(group: Dict[str, List[Result]], path: Path) -> None:
         raise ValueError(Errors.M063.format(path=path, problem=problem))
 
 
-def _load(path: Path) -> Result:
+def _load(path: Path) -> Evaluation:
     try:
         result = json.loads(path.read_text(encoding="utf8"))
     except (ValueError, OSError) as error:
