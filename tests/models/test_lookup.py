@@ -2,6 +2,7 @@
 
 import time
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,6 +57,13 @@ def test_ladder(form, found):
         assert row == -1
     else:
         assert row == vectors.find(key=found)
+
+
+def test_a_row_of_zeros_is_none():
+    vocab = make_vocab(TABLE)
+    vocab.set_vector("Rose", np.zeros(vocab.vectors.shape[1], dtype="float32"))
+    spelling, row = find_row("Rose", vocab.vectors)
+    assert (spelling, row) == ("rose", vocab.vectors.find(key="rose"))
 
 
 def test_rungs_are_in_order():

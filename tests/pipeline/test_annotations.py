@@ -56,6 +56,18 @@ def test_a_second_pass_after_tokens_were_merged(trained):
     assert [span.text for span in doc.spans["mner"]] == [text for text, _ in expected]
 
 
+def test_merging_tokens_does_not_change_what_is_found_later():
+    """spaCy gives merged words that the table lacks ("Ann", beside "ann") vectors of zeros."""
+    nlp = make_nlp()
+    train(nlp, make_examples(nlp), steps=40)
+    first = nlp(make_doc(nlp, TEXT))
+    before = [(ent.text, ent.label_, ent._.score) for ent in first.ents]
+    merge_entities(first)
+    assert nlp.vocab.vectors.find(key="Ann") >= 0
+    again = nlp(make_doc(nlp, TEXT))
+    assert [(ent.text, ent.label_, ent._.score) for ent in again.ents] == before
+
+
 def test_what_is_no_entity_any_more_leaves_the_group(trained):
     doc = trained(make_doc(trained, TEXT))
     doc.ents = [Span(doc, 0, 1, "DOG"), doc.ents[1]]

@@ -1,10 +1,13 @@
 """How a noisy word form is found in a table of word vectors."""
 
 import re
+from functools import partial
 from typing import Iterator, Optional, Tuple
 
 from spacy.strings import get_string_id
 from spacy.vectors import Vectors
+
+from ...host_vectors import HostVectors
 
 # Kinds of forms that share one trainable row each, because every single one is rare.
 URL, USER, NUMBER = "<url>", "<user>", "<number>"
@@ -54,19 +57,24 @@ def kind_of(form: str) -> Optional[str]:
     return None
 
 
-def find_row(form: str, vectors: Vectors) -> Tuple[Optional[str], int]:
-    """Find a form's row in a table of vectors.
+def find_row(
+    form: str, vectors: Vectors, host: Optional[HostVectors] = None
+) -> Tuple[Optional[str], int]:
+    """Find a form's row in a table of vectors. A row of zeros says nothing, and counts as none: where a
+    later component merges tokens, spaCy gives one to every merged form that the table lacks.
 
     form (str): the word as written.
     vectors (Vectors): a table with keys (spaCy's "default" mode).
+    host (Optional[HostVectors]): what reads a table that may be on a GPU; None = read it where it is.
     RETURNS (Tuple[Optional[str], int]): the spelling found and its row, or (None, -1).
     """
     rows = vectors.key2row
+    read = vectors.data.__getitem__ if host is None else partial(host.rows, vectors)
     tried = None
     for spelling in candidates(form):
         if spelling and spelling != tried:
             row = rows.get(get_string_id(spelling), -1)
-            if row >= 0:
+            if row >= 0 and read(row).any():
                 return spelling, row
         tried = spelling
     return None, -1

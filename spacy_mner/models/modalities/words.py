@@ -167,7 +167,7 @@ class WordVectors:
             # Floret tables have a vector for every string; without a table there are no rows.
             kind = self._kind(form)
             return kind or form.lower(), 0 if self.has_table and kind is None else -1
-        key, row = find_row(form, vectors)
+        key, row = find_row(form, vectors, self._table)
         kind = self._kind(form)
         # A kind's own row is worth more than what its letters resemble, unless the form itself is known.
         if kind is not None and key not in (form, form.lower()):
