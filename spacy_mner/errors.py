@@ -23,8 +23,10 @@ class Warnings(metaclass=_WithCodes):
         "training data alone. Set [initialize] vectors to a pipeline with vectors for better accuracy."
     )
     MW002 = (
-        "None of the {n} posts used to initialize '{name}' has a picture (Doc._.image_vec is None). "
-        "The modality is built with width {width} and stays unused until pictures come."
+        "None of the {n} posts that the model is initialized with has the vector of a picture "
+        "(Doc._.image_vec), so that '{name}' has nothing to learn from. To use pictures, initialize and "
+        "train with posts that have them: with vectors, or with Doc._.image and a component 'image_encoder' "
+        "before this one and under [training] annotating_components."
     )
     MW003 = (
         "A picture's vector holds NaN or infinite values and counts as missing. `spacy debug mner` and "
@@ -32,7 +34,7 @@ class Warnings(metaclass=_WithCodes):
     )
     MW004 = (
         "The posts have pictures, but the model was initialized without any: their pictures are not "
-        'looked at. Train with pictures (`images = "on"` in the corpus) to use them.'
+        "looked at. To use them, initialize and train with pictures that are encoded: see MW002."
     )
 
     # Pictures: MW020-MW039
@@ -157,6 +159,19 @@ class Errors(metaclass=_WithCodes):
         "See docs/architecture.md for what each part must provide."
     )
     M010 = "The saved model cannot be read: {problem}. It was written by spacy_mner {version}."
+    M013 = (
+        "The posts that the model is initialized with have picture vectors of different widths: {widths}. "
+        "Encode all of their pictures with one encoder."
+    )
+    M014 = (
+        "The docs of a batch belong to different vocabs. Make all of them with one pipeline (nlp.make_doc), "
+        "or pass them on as texts."
+    )
+    M015 = (
+        "Posts that were predicted without the picture of their reference cannot be predicted again with it, "
+        "because a component after '{name}' has changed the docs ({problem}). Read the data with "
+        "spacy_mner.Corpus.v1, or score with: python -m spacy mner evaluate"
+    )
     M011 = "{setting} is {value}, but must be {range}."
     M012 = (
         "The label '{label}' is not among those of the model ({labels}). Add it with add_label, or "

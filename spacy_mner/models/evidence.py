@@ -52,7 +52,7 @@ class ImageEvidence:
         dropout: Optional[float],
         n_folds: int,
     ) -> None:
-        self.reader = ImageReader(width, standardize=True)
+        self.reader = ImageReader(width, standardize=True, name="evidence")
         self.rank = rank
         self.gated = gated
         self.dropout = dropout

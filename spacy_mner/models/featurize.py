@@ -8,6 +8,7 @@ from spacy.attrs import ORTH
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
+from ..errors import Errors
 from .blueprint import Blueprint
 from .cache import FormCache
 from .types import Batch, Features, to_device
@@ -28,8 +29,11 @@ def featurize(
     cache (Optional[FormCache]): the network's, for prediction; None in training, where every form is
         transformed, but the features of a form are looked up once.
     RETURNS (Batch): the features on the device.
+    RAISES (ValueError): M014 for docs of several vocabs.
     """
     vocab = docs[0].vocab
+    if any(doc.vocab is not vocab for doc in docs):
+        raise ValueError(Errors.M014)
     lengths = [len(doc) for doc in docs]
     orths = np.concatenate([doc.to_array(ORTH) for doc in docs])
     unique, inverse = np.unique(orths, return_inverse=True)

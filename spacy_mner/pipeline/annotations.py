@@ -9,11 +9,13 @@
 | `index`      | position of each entity in the lists below, by `extensions.span_key`              |
 | `components` | list of str: the component that found each entity                                 |
 | `scores`     | float32 (n_entities,): their probabilities, NaN where none was computed; or absent |
+| `sentences`  | bool: whether the doc had sentence boundaries, which entities do not cross        |
 """
 
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
+from spacy.attrs import SENT_START
 from spacy.tokens import Doc, Span, SpanGroup
 
 from ..extensions import SCORES_SOURCE, span_key
@@ -62,6 +64,7 @@ def write_entities(
         "source": SCORES_SOURCE,
         "index": {span_key(entity.ent): i for i, entity in enumerate(found)},
         "components": [entity.component for entity in found],
+        "sentences": doc.has_annotation("SENT_START"),
     }
     row = np.asarray([entity.score for entity in found], dtype=np.float32)
     if scores is not None or not np.isnan(row).all():
@@ -70,13 +73,18 @@ def write_entities(
 
 
 def remove_entities(doc: Doc, *, key: str, component: str) -> None:
-    """Take back what a component wrote; entities and blocked tokens of others stay.
+    """Make a doc what it was for a component: without what that wrote, and without sentence boundaries that
+    were not there; entities and blocked tokens of others stay.
 
     doc (Doc): changed in place.
     key (str): of the span group.
     component (str): the component's name.
     """
     ours = {span_key(f.ent) for f in _found_earlier(doc, key) if f.component == component}
+    if key in doc.spans and doc.spans[key].attrs.get("sentences") is False:
+        # Set since then, by another component.
+        none: Any = np.zeros((len(doc), 1), dtype="uint64")
+        doc.from_array([SENT_START], none)
     kept = [ent for ent in doc.ents if span_key(ent) not in ours]
     blocked = [doc[t.i : t.i + 1] for t in doc if t.ent_iob == 3 and not t.ent_type]
     doc.set_ents(kept, blocked=blocked, default="missing")

@@ -16,14 +16,17 @@ from ..errors import Errors
 from ..extensions import set_extensions
 from ..models.tagger import get_decoder, get_shim, get_tagger, set_labels
 from ..models.types import TaggerOutput
-from ..pictures import share_images
+from ..pictures import copy_picture, lacks_image, share_images
 from ..tags import bio_tags, post_labels
 from . import confidence
 from .annotations import write_entities
 from .default_model import DEFAULT_MODEL
+from .encoded import encode_pictures
 from .loss import mean_loss
 from .prediction import Prediction, predict_docs
 from .rescoring import predict_lacking
+
+MIN_TEMPERATURE = 0.01
 
 set_extensions()
 
@@ -144,10 +147,10 @@ class MultimodalEntityRecognizer(TrainablePipe):
 
     @temperature.setter
     def temperature(self, value: float) -> None:
-        if not 0.0 < value < float("inf"):
-            raise ValueError(
-                Errors.M011.format(setting="temperature", value=value, range="above 0")
-            )
+        # Below, scores would come near to what illegal sequences are fined.
+        if not MIN_TEMPERATURE <= value < float("inf"):
+            range_ = f"{MIN_TEMPERATURE} or more"
+            raise ValueError(Errors.M011.format(setting="temperature", value=value, range=range_))
         self.cfg["temperature"] = float(value)
 
     def add_label(self, label: str) -> int:
@@ -173,12 +176,16 @@ class MultimodalEntityRecognizer(TrainablePipe):
         """Learn labels, alphabets and widths from the examples, and build the model.
 
         get_examples (Callable): the whole training data.
-        nlp (Optional[Language]): the pipeline.
+        nlp (Optional[Language]): the pipeline: what encodes pictures in training does so here, too.
         labels (Optional[List[str]]): labels from `init labels`; None = those of the examples.
         RAISES (ValueError): M002 if there are no labels.
         """
         validate_get_examples(get_examples, "MultimodalEntityRecognizer.initialize")
-        examples = self._share_images(get_examples())
+        examples = list(get_examples())
+        if self.use_reference_images:
+            examples = share_images(examples)
+        if nlp is not None:
+            examples = encode_pictures(nlp, self.name, examples)
         found = labels if labels is not None else {e.label_ for eg in examples for e in eg.y.ents}
         self.cfg["labels"] = sorted({*self.labels, *found})
         if not self.labels:
@@ -252,9 +259,10 @@ class MultimodalEntityRecognizer(TrainablePipe):
     ) -> Dict[str, float]:
         """Learn from a batch of examples.
 
-        examples (Iterable[Example]): tokens without annotation are marginalised.
+        examples (Iterable[Example]): tokens without annotation are marginalised. Predicted docs without a
+            picture get their reference's.
         drop (float): dropout rate, for the modules that have none of their own.
-        sgd (Optional[Optimizer]): the optimizer; None accumulates gradients.
+        sgd (Optional[Optimizer]): the optimizer; None, or False, accumulates gradients.
         losses (Optional[Dict[str, float]]): updated with the mean negative log-likelihood a post.
         RETURNS (Dict[str, float]): the losses.
         RAISES (ValueError): M001 if the model is not initialized.
@@ -267,14 +275,17 @@ class MultimodalEntityRecognizer(TrainablePipe):
         if not any(len(eg.predicted) for eg in examples):
             return losses
         self._check_model()
-        examples = self._share_images(examples)
+        if self.use_reference_images:
+            # In place: where this component annotates in training, its predictions see the pictures, too.
+            for eg in filter(lacks_image, examples):
+                copy_picture(eg.reference, eg.predicted)
         self._add_new_labels(examples)
         set_dropout_rate(self.model, drop)
         output, backprop = self.model.begin_update([eg.predicted for eg in examples])
         loss = mean_loss(get_decoder(self.model), output, examples, self.labels)
         # Thinc types the callback for the output's gradient; this model's takes the loss.
         backprop(loss)  # type: ignore[arg-type]
-        if sgd is not None:
+        if sgd:
             self.finish_update(sgd)
         losses[self.name] += float(loss.detach())
         return losses
@@ -313,6 +324,7 @@ class MultimodalEntityRecognizer(TrainablePipe):
         exclude = tuple(exclude)
         self._forget_temperature(exclude)
         super().from_bytes(bytes_data, exclude=exclude)
+        self._take_labels()
         return self
 
     def from_disk(
@@ -327,6 +339,7 @@ class MultimodalEntityRecognizer(TrainablePipe):
         exclude = tuple(exclude)
         self._forget_temperature(exclude)
         super().from_disk(path, exclude=exclude)
+        self._take_labels()
         return self
 
     def _forget_temperature(self, exclude: Sequence[str]) -> None:
@@ -334,13 +347,16 @@ class MultimodalEntityRecognizer(TrainablePipe):
         if "cfg" not in exclude:
             self.cfg.pop("temperature", None)
 
+    def _take_labels(self) -> None:
+        """What the model's tags stand for is the model's to say, also where "cfg" or "model" was left out."""
+        shim = get_shim(self.model)
+        if shim.is_built:
+            self.cfg["labels"] = list(shim.blueprint.labels)
+
     def _check_model(self) -> None:
         """The model has no name to put into the error, the component has one."""
         if not get_shim(self.model).is_built:
             raise ValueError(Errors.M001.format(name=self.name))
-
-    def _share_images(self, examples: Iterable[Example]) -> List[Example]:
-        return share_images(examples) if self.use_reference_images else list(examples)
 
     def _add_new_labels(self, examples: Sequence[Example]) -> None:
         new = {e.label_ for eg in examples for e in eg.y.ents} - set(self.labels)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from spacy_mner.models.featurize import featurize
 from spacy_mner.models.tagger import get_shim, missing_modalities
 
 from ..util import make_docs, make_tagger
@@ -65,6 +66,26 @@ def test_the_query_of_the_picture_does_not_see_it_either():
             module.forms["word"].transform.linear.weight.mul_(3.0)
         module.cache.clear()
         assert torch.equal(before, model.predict(docs).emissions)
+
+
+@pytest.mark.parametrize("dropout", ["post_dropout", "token_dropout"])
+def test_the_query_does_not_see_what_was_dropped_in_training(dropout):
+    docs = make_docs()
+    gated = {"@architectures": "spacy_mner.ImageVectors.v1", "gated": True, "dropout": 0.0}
+    parts = {"word": {"@architectures": "spacy_mner.WordVectors.v1", "trainable": True}}
+    always = {dropout: {"word": 1.0 - 1e-9}}
+    model = make_tagger(docs, modalities={**parts, "image": gated}, **always)
+    module = get_shim(model).module
+
+    def merged():
+        batch = featurize(get_shim(model).blueprint, docs, torch.device("cpu"))
+        torch.manual_seed(0)
+        return module.train()._merge_tokens(batch, None)[0]
+
+    before = merged()
+    with torch.no_grad():
+        module.forms["word"].transform.linear.weight.mul_(3.0)
+    assert torch.equal(before, merged())
 
 
 def test_blocks_nest_and_end_after_an_error():

@@ -70,6 +70,12 @@ def test_another_width_is_refused(name, shape):
 
 
 @every_reader
+def test_training_pictures_of_several_widths_are_refused(name):
+    with pytest.raises(ValueError, match=r"\[M013\].*: 4 \(2 posts\), 3 \(1 posts\)\."):
+        make_part(name, docs_with(ones(4), ones(3), ones(2, 4)))
+
+
+@every_reader
 def test_a_configured_width_binds_the_training_data(name):
     assert make_part(name, width=IMAGE_WIDTH).get_state() == {"width": IMAGE_WIDTH}
     with pytest.raises(ValueError, match=rf"M005.*{IMAGE_WIDTH}.*{IMAGE_WIDTH + 2}"):

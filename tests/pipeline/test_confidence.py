@@ -210,7 +210,7 @@ def test_wrong_questions(nlp, mner):
             mner.log_probability([doc], tags)
     with pytest.raises(ValueError, match=r"\[M011\]"):
         mner.n_best([doc], 0)
-    for value in (0.0, -1.0, float("inf"), float("nan")):
+    for value in (0.0, 0.009, -1.0, float("inf"), float("nan")):
         with pytest.raises(ValueError, match=r"\[M011\]"):
             mner.temperature = value
     blank = make_nlp(initialize=False).get_pipe("mner")

@@ -11,6 +11,7 @@ import catalogue
 import numpy as np
 import pytest
 import spacy
+from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.vectors import Vectors
 
@@ -18,6 +19,8 @@ from spacy_mner.images.reading import read_rgb
 from spacy_mner.images.store import FeatureStoreWriter
 from spacy_mner.images.types import EncoderInfo
 from spacy_mner.pipeline.image_encoder import ImageEncoderPipe
+
+from . import builders
 
 Image = pytest.importorskip("PIL.Image")
 needs_weights = pytest.mark.skipif(
@@ -44,6 +47,11 @@ class MeanColour:
     def encode(self, batch):
         self.batches.append(len(batch))
         return list(np.stack(batch))
+
+
+@Language.factory("colours", assigns=["doc._.image_vec"])
+def make_colours(nlp, name):
+    return ImageEncoderPipe(name, MeanColour())
 
 
 @pytest.fixture
@@ -473,6 +481,27 @@ def test_sourced_captions_use_the_vectors_of_their_pipeline():
 
 
 @needs_weights
+def test_pictures_that_are_encoded_in_training_are_learnt():
+    """The model is built before anything annotates in training, from vectors that are not there yet."""
+    nlp = builders.blank()
+    nlp.add_pipe("colours")
+    nlp.add_pipe("mner", config={"model": builders.MODEL})
+    nlp.config["training"]["annotating_components"] = ["colours"]
+    examples = []
+    for i in range(8):
+        eg = builders.make_example(nlp, "java cup", "B-PER O" if i % 2 else "O O")
+        for doc in (eg.predicted, eg.reference):
+            doc._.image = colour((200, 0, 1) if i % 2 else (0, 200, 1))
+        examples.append(eg)
+    nlp.initialize(lambda: examples)
+    assert all(eg.predicted._.image_vec is None for eg in examples)
+    sgd = nlp.create_optimizer()
+    sgd.learn_rate = 0.01
+    for _ in range(40):
+        nlp.update(examples, sgd=sgd, annotates=["colours"])
+    assert nlp.evaluate(examples)["ents_f"] == 1.0
+
+
 def test_two_processes(tmp_path):
     """In a process of its own, so that a hang can be ended: torch has run before the fork."""
     for i in range(4):

@@ -4,6 +4,7 @@ from typing import Dict, List
 import numpy as np
 import pytest
 from spacy.cli.evaluate import evaluate
+from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from thinc.api import Adam
@@ -14,7 +15,9 @@ from spacy_mner.tags import bio_tags, preset_constraints
 
 from .builders import (
     IMAGE_WIDTH,
+    LISTENER,
     SENTENCES,
+    TOK2VEC,
     VECTOR_WIDTH,
     blank,
     copy_nlp,
@@ -108,12 +111,13 @@ def test_get_loss_agrees_with_update():
     assert tensor.requires_grad
 
 
-def test_update_without_optimizer_accumulates_gradients():
+@pytest.mark.parametrize("sgd", [None, False])
+def test_update_without_optimizer_accumulates_gradients(sgd):
     nlp = make_nlp()
     pipe = nlp.get_pipe("mner")
     egs = make_examples(nlp)
     before = parameters(nlp)
-    pipe.update(egs)
+    pipe.update(egs, sgd=sgd)
     after = parameters(nlp)
     assert all(np.array_equal(before[k], after[k]) for k in before)
     pipe.finish_update(nlp.create_optimizer())
@@ -697,6 +701,12 @@ def without_pictures(examples: List[Example]) -> List[Example]:
     ]
 
 
+def illustrated_examples(nlp) -> List[Example]:
+    return [
+        make_example(nlp, text, tags, image=picture(i)) for i, (text, tags) in enumerate(SENTENCES)
+    ]
+
+
 def test_evaluate_sees_the_references_pictures(ambiguous):
     plain = without_pictures(ambiguous_examples(ambiguous))
     scores = ambiguous.evaluate(plain)
@@ -740,6 +750,63 @@ def test_update_and_initialize_see_the_references_pictures():
     train(nlp, egs, steps=80, learn_rate=0.02)
     assert nlp.evaluate(ambiguous_examples(nlp))["ents_f"] == 1.0
     assert all(eg.predicted._.image_vec is None for eg in egs)
+
+
+def test_what_is_annotated_in_training_sees_the_pictures(ambiguous):
+    """Components after this one may be trained on its predictions."""
+    nlp = copy_nlp(ambiguous)
+    egs = without_pictures(ambiguous_examples(nlp))
+    nlp.get_pipe("mner").update(egs)
+    assert [entities(nlp(eg.predicted)) for eg in egs] == [
+        [(ent.text, ent.label_) for ent in eg.reference.ents] for eg in egs
+    ]
+
+
+@Language.component("start_sentences")
+def start_sentences(doc):
+    for token in doc:
+        token.is_sent_start = True
+    return doc
+
+
+def test_sentences_that_came_later_do_not_change_the_score():
+    nlp = make_nlp()
+    train(nlp, make_examples(nlp), steps=40)
+    nlp.add_pipe("start_sentences")
+    assert ("Acme Corp", "ORG") in entities(nlp(SENTENCES[1][0]))
+
+    def scores():
+        examples = illustrated_examples(nlp)
+        return [nlp.evaluate(egs)["ents_f"] for egs in (examples, without_pictures(examples))]
+
+    given, shared = scores()
+    assert given == shared
+    # Those that were there before are obeyed both times.
+    nlp.remove_pipe("start_sentences")
+    nlp.add_pipe("start_sentences", first=True)
+    given_before, shared_before = scores()
+    assert given_before == shared_before < given
+
+
+@pytest.mark.parametrize("cleaner", ["merge_entities", "doc_cleaner"])
+def test_a_doc_of_which_too_little_is_left_for_the_score(cleaner):
+    nlp = blank()
+    nlp.add_pipe("tok2vec", config={"model": TOK2VEC})
+    nlp.add_pipe("mner", config={"model": model_config(tok2vec=LISTENER)})
+    egs = make_examples(nlp)
+    nlp.initialize(lambda: egs)
+    train(nlp, egs, steps=40)
+    nlp.add_pipe(cleaner)
+    assert nlp.evaluate(illustrated_examples(nlp))["ents_f"] > 0.9
+    with pytest.raises(ValueError, match=r"\[M015\].*'mner'.*spacy_mner.Corpus.v1"):
+        nlp.evaluate(without_pictures(illustrated_examples(nlp)))
+
+
+def test_docs_of_two_vocabs():
+    nlp, other = make_nlp(), make_nlp()
+    docs = [make_doc(nlp, "Ann met Bob"), make_doc(other, "a very strange herring")]
+    with pytest.raises(ValueError, match=r"\[M014\]"):
+        nlp.get_pipe("mner").predict(docs)
 
 
 # Word vectors

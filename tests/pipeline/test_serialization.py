@@ -49,6 +49,19 @@ def assert_same(a, b):
         np.testing.assert_array_equal(x.spans["mner"].attrs["scores"], [e._.score for e in y.ents])
 
 
+@pytest.mark.parametrize("exclude", ["cfg", "model"])
+def test_the_labels_are_those_of_the_model(trained, exclude):
+    other = make_nlp(initialize=False)
+    other.get_pipe("mner").add_label("DOG")
+    if exclude == "model":
+        egs = make_examples(other)
+        other.initialize(lambda: egs)
+    mner = other.get_pipe("mner").from_bytes(trained.get_pipe("mner").to_bytes(), exclude=[exclude])
+    assert mner.labels == tuple(get_shim(mner.model).blueprint.labels)
+    assert ("DOG" in mner.labels) is (exclude == "model")
+    other("Ann met Bob")
+
+
 def test_pipeline_on_disk(trained, tmp_path):
     trained.to_disk(tmp_path / "model")
     loaded = spacy.load(tmp_path / "model")

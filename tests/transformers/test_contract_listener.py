@@ -19,7 +19,8 @@ ALONE = """
     test_score_of_an_entity_before_white_space_counts_every_reading
     test_a_post_without_annotation_has_no_loss test_missing_tokens_get_no_gradient
     test_empty_docs_in_training test_score_is_the_probability_of_exactly_this_entity
-    test_reference_pictures_can_be_ignored test_other_width_of_the_word_vectors
+    test_reference_pictures_can_be_ignored test_what_is_annotated_in_training_sees_the_pictures
+    test_other_width_of_the_word_vectors
 """
 for name in (ALONE + OF_THE_DEFAULT_CONFIG).split():
     del globals()[name]

@@ -1,6 +1,7 @@
 """The picture modality, and what it shares with the evidence: reading `Doc._.image_vec`."""
 
 import warnings
+from collections import Counter
 from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -58,7 +59,7 @@ class ImageVectors:
         activation: str,
         gated: bool,
     ) -> None:
-        self.reader = ImageReader(width, standardize=standardize)
+        self.reader = ImageReader(width, standardize=standardize, name="image")
         self.pooling = pooling
         self.rank = rank
         self.dropout = dropout
@@ -95,12 +96,14 @@ class ImageReader:
 
     width (Optional[int]): D; None = that of the training data's vectors.
     standardize (bool): whether to measure mean and standard deviation.
+    name (str): of the part of the model that looks at them, for warnings.
     """
 
     # A picture modality that never saw a picture still needs a width to be built.
     FALLBACK_WIDTH = 1
 
-    def __init__(self, width: Optional[int], *, standardize: bool) -> None:
+    def __init__(self, width: Optional[int], *, standardize: bool, name: str) -> None:
+        self.name = name
         self.fixed_width = width
         self.width = width
         self.standardize = standardize
@@ -111,16 +114,20 @@ class ImageReader:
         return self.width or self.FALLBACK_WIDTH
 
     def initialize(self, docs: Sequence[Doc]) -> None:
-        """Take the width and the statistics of the docs' pictures (one mean vector a post)."""
+        """Take the width and the statistics of the docs' pictures (one mean vector a post).
+
+        RAISES (ValueError): M013 for several widths, M005 for another one than the fixed width.
+        """
         self.width, self.statistics = self.fixed_width, None
         vectors = [v for v in map(read_image_vec, docs) if v is not None]
         if not vectors:
-            warnings.warn(
-                Warnings.MW002.format(n=len(docs), name="image", width=self.built_width),
-                stacklevel=2,
-            )
+            warnings.warn(Warnings.MW002.format(n=len(docs), name=self.name), stacklevel=2)
             return
         if self.width is None:
+            widths = Counter(vector.shape[1] for vector in vectors)
+            if len(widths) > 1:
+                listed = ", ".join(f"{width} ({n} posts)" for width, n in widths.most_common())
+                raise ValueError(Errors.M013.format(widths=listed))
             self.width = vectors[0].shape[1]
         means = np.stack([self._check(v).mean(0) for v in vectors])
         if self.standardize:

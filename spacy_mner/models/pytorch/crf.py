@@ -31,7 +31,7 @@ class CRF(nn.Module):
 
     Probabilities take a `temperature`: it divides all scores, emissions, transitions, starts and ends
     alike, so that the order of the paths stays and only how far they are apart changes. What is
-    illegal stays so at any temperature.
+    illegal stays so.
 
     n_tags (int): L.
     legal (Optional[Tensor]): (L, L) bool, whether tag j may follow tag i; None permits all.
@@ -202,7 +202,11 @@ class CRF(nn.Module):
             if emissions.shape[0] == 0 or emissions.shape[1] == 0:
                 return tags, scores
             total = log_partition(emissions, mask, start, transitions, end)
-        return tags, _no_illegal(scores - total[:, None])
+        among = nn.functional.one_hot(tags, self.n_tags).bool().flatten(0, 1)
+        steps = self._illegal_steps(among, mask.repeat_interleave(k, dim=0)).view(scores.shape)
+        fewest = self._illegal_steps(emissions > -torch.inf, mask)
+        log_probs = (scores - total[:, None]).clamp(max=0.0)
+        return tags, log_probs.masked_fill(steps > fewest[:, None], -torch.inf)
 
     @torch.no_grad()
     def log_prob(
@@ -231,8 +235,24 @@ class CRF(nn.Module):
             potentials = self._potentials(free, True, temperature)
             inside = log_partition(_restrict(free, given), mask, *potentials)
             found = inside - log_partition(free, mask, *potentials)
-        impossible = (~given.any(-1) & mask).any(1)
-        return _no_illegal(found.masked_fill(impossible, -torch.inf))
+        steps, fewest = (self._illegal_steps(among, mask) for among in (given, free > -torch.inf))
+        return found.clamp(max=0.0).masked_fill(steps > fewest, -torch.inf)
+
+    def _illegal_steps(self, among: Tensor, mask: Tensor) -> Tensor:
+        """The fewest illegal steps of a path. A path with more than the fewest that there are has no
+        probability: by its score, a long one, or one at a low temperature, could not be told from it.
+
+        among (Tensor): (B, T, L) bool, T above 0: the tags that a path may take.
+        mask (Tensor): (B, T) bool.
+        RETURNS (Tensor): (B,) float, inf where a token has no tag.
+        """
+        barred = torch.zeros(among.shape, device=among.device).masked_fill(~among, torch.inf)
+        barred = barred.masked_fill(~mask[:, :, None], 0.0)
+        steps = (self.start_penalty < 0) * mask[:, :1] + barred[:, 0]
+        for t in range(1, among.shape[1]):
+            after = steps[:, :, None] + (self.penalty < 0)
+            steps = torch.where(mask[:, t, None], after.amin(1) + barred[:, t], steps)
+        return steps.amin(-1)
 
     def _messages(self, emissions: Tensor, mask: Tensor, temperature: float) -> Messages:
         with torch.autocast(emissions.device.type, enabled=False):
@@ -275,11 +295,6 @@ def _as_float(emissions: Tensor) -> Tensor:
 def _as_double(emissions: Tensor) -> Tensor:
     # A sequence's score is a sum over its tokens, and its probability the difference of two such sums.
     return _as_float(emissions) if emissions.device.type == "mps" else emissions.double()
-
-
-def _no_illegal(log_probs: Tensor) -> Tensor:
-    """Sequences with an illegal step have no probability, where there are any without."""
-    return log_probs.masked_fill(log_probs < ILLEGAL / 2, -torch.inf).clamp(max=0.0)
 
 
 def _restrict(emissions: Tensor, allowed: Optional[Tensor]) -> Tensor:

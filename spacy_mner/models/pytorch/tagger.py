@@ -114,21 +114,20 @@ class MultimodalTagger(nn.Module):
     ) -> tuple[Tensor, Optional[Tensor]]:
         """Merged (B, T, nO) and weights (B, T, M), computed for every token."""
         values, present = self._forms(batch)
+        names = list(self.forms)
         if self.context is not None and context is not None:
             values.append(self.context(context))
             # A token that became no sub-token has no context: missing, not zero.
             present.append(context.ne(0).any(-1))
-            if CONTEXT in self.missing:
-                present[-1] = torch.zeros_like(present[-1])
-        # Nobody asks where the picture is no modality.
+            names.append(CONTEXT)
+        present = [self._lose(name, there) for name, there in zip(names, present, strict=True)]
+        # What is missing does not ask, either. Nobody does where the picture is no modality.
         query = _mean(values, present) if self.docs else None
-        docs = [self._doc(name, module, batch, query) for name, module in self.docs.items()]
+        docs = [module(batch.docs[name], query) for name, module in self.docs.items()]
         at = len(self.forms)
         values[at:at] = [v for v, _ in docs]
-        present[at:at] = [p for _, p in docs]
-        return self.fusion(
-            torch.stack(values, dim=2), self._drop_modalities(torch.stack(present, dim=2))
-        )
+        present[at:at] = [self._lose(name, p) for name, (_, p) in zip(self.docs, docs, strict=True)]
+        return self.fusion(torch.stack(values, dim=2), torch.stack(present, dim=2))
 
     def _transform_forms(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Values (U, F, p) and presence (U, F) of the form modalities, for the batch's new forms."""
@@ -149,17 +148,7 @@ class MultimodalTagger(nn.Module):
             tables = self.cache.update(batch.new_slots, {"values": values, "present": present})
             values, present = tables["values"], tables["present"]
         values, present = _spread(values, batch), _spread(present, batch)
-        for f, name in enumerate(self.forms):
-            if name in self.missing:
-                present[..., f] = False
         return list(values.unbind(2)), list(present.unbind(2))
-
-    def _doc(
-        self, name: str, module: nn.Module, batch: Batch, query: Optional[Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        """Values (B, T, p) and presence (B, T) of a modality that belongs to the post."""
-        values, present = module(batch.docs[name], query)
-        return values, torch.zeros_like(present) if name in self.missing else present
 
     def _initial_state(self, batch: Batch) -> tuple[Tensor, ...]:
         """The encoder's third argument (B, H), if there is one; zero for posts that have nothing."""
@@ -171,18 +160,18 @@ class MultimodalTagger(nn.Module):
         values, present = self.initial_state(batch.initial_state, query)
         return (values[:, 0].masked_fill(~present, 0.0),)
 
-    def _drop_modalities(self, present: Tensor) -> Tensor:
-        """Make modalities missing in training, so that one model serves posts with and without."""
-        if not self.training or not (self.post_dropout or self.token_dropout):
-            return present
-        present = present.clone()
-        for m, name in enumerate(self.modality_names):
+    def _lose(self, name: str, present: Tensor) -> Tensor:
+        """Where a modality is there, (B, T): less in training, so that one model serves posts with and
+        without, and nowhere if it is made to miss."""
+        if name in self.missing:
+            return torch.zeros_like(present)
+        if self.training:
             for rate, shape in (
                 (self.post_dropout.get(name, 0.0), (present.shape[0], 1)),
-                (self.token_dropout.get(name, 0.0), present.shape[:2]),
+                (self.token_dropout.get(name, 0.0), present.shape),
             ):
                 if rate > 0:
-                    present[..., m] &= torch.rand(shape, device=present.device) >= rate
+                    present = present & (torch.rand(shape, device=present.device) >= rate)
         return present
 
     def _add_bias(self, emissions: Tensor, bias: Tensor) -> Tensor:

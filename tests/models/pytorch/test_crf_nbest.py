@@ -156,3 +156,22 @@ def test_nothing_to_rank():
     assert not tags[0].any()
     with pytest.raises(ValueError, match="M011"):
         crf.n_best(emissions, mask, 0)
+
+
+def test_what_is_improbable_is_not_illegal():
+    """The score of a long post, or of one at a low temperature, falls below that of an illegal step."""
+    crf = make_crf(TAGS[:3])
+    emissions, mask = make_batch([3000, 2], 3)
+    emissions[0, :, 1] -= 100.0
+    given = torch.zeros(2, 3000, 3, dtype=torch.bool)
+    given[..., 1] = True
+    legal = crf.log_prob(emissions, mask, given)
+    assert torch.isfinite(legal).all()
+    assert legal[0] < 2 * ILLEGAL
+    given[:, 0] = torch.tensor([False, False, True])
+    assert torch.isneginf(crf.log_prob(emissions, mask, given)).all()
+    # One token has three sequences, of which one is illegal: the second is far behind, and legal.
+    tags, log_probs = crf.n_best(emissions[:1, :1], mask[:1, :1], 3, temperature=1.5e-3)
+    assert tags[0, :2, 0].tolist() == [0, 1]
+    assert log_probs[0, 1] < ILLEGAL / 2
+    assert torch.isfinite(log_probs[0]).tolist() == [True, True, False]
