@@ -163,7 +163,7 @@ class Blueprint:
             if has_context and name == CONTEXT:
                 raise ValueError(Errors.M008.format(name=name, problem="tok2vec is called so"))
             # The modules are attributes of a `ModuleDict`.
-            if "." in name or hasattr(torch.nn.ModuleDict, name):
+            if "." in name or hasattr(torch.nn.ModuleDict(), name):
                 raise ValueError(Errors.M008.format(name=name, problem="torch cannot hold it"))
         names = [*self.forms, *self.docs, *([CONTEXT] if has_context else [])]
         for setting in ("post_dropout", "token_dropout"):

@@ -308,7 +308,7 @@ class MultimodalEntityRecognizer(TrainablePipe):
         with it, on copies: this is how plain `spacy evaluate` sees the pictures.
         """
         examples = list(examples)
-        if self.use_reference_images:
+        if self.use_reference_images and self.scorer is not None:
             examples = predict_lacking(self, examples)
         return super().score(examples, **kwargs)
 

@@ -209,7 +209,7 @@ def test_a_part_without_the_protocol_is_refused():
         build(modalities={"smell": object()}, **parts)
 
 
-@pytest.mark.parametrize("name", ["context", "pop", "a.b"])
+@pytest.mark.parametrize("name", ["context", "pop", "training", "a.b"])
 def test_names_that_are_taken_are_refused(name):
     tok2vec = {"@architectures": "spacy.HashEmbedCNN.v2", "width": 4, "depth": 1, "embed_size": 10,
                "window_size": 1, "maxout_pieces": 2, "subword_features": True,
