@@ -34,7 +34,7 @@ class Warnings(metaclass=_WithCodes):
     )
     MW004 = (
         "The posts have pictures, but the model was initialized without any: their pictures are not "
-        "looked at. To use them, initialize and train with pictures that are encoded: see MW002."
+        "looked at. To use them, initialize and train with posts whose pictures have vectors."
     )
 
     # Pictures: MW020-MW039
@@ -159,6 +159,11 @@ class Errors(metaclass=_WithCodes):
         "See docs/architecture.md for what each part must provide."
     )
     M010 = "The saved model cannot be read: {problem}. It was written by spacy_mner {version}."
+    M011 = "{setting} is {value}, but must be {range}."
+    M012 = (
+        "The label '{label}' is not among those of the model ({labels}). Add it with add_label, or "
+        "leave its entities out (spacy mner convert --label {label}=)."
+    )
     M013 = (
         "The posts that the model is initialized with have picture vectors of different widths: {widths}. "
         "Encode all of their pictures with one encoder."
@@ -171,11 +176,6 @@ class Errors(metaclass=_WithCodes):
         "Posts that were predicted without the picture of their reference cannot be predicted again with it, "
         "because a component after '{name}' has changed the docs ({problem}). Read the data with "
         "spacy_mner.Corpus.v1, or score with: python -m spacy mner evaluate"
-    )
-    M011 = "{setting} is {value}, but must be {range}."
-    M012 = (
-        "The label '{label}' is not among those of the model ({labels}). Add it with add_label, or "
-        "leave its entities out (spacy mner convert --label {label}=)."
     )
 
     # Pictures and feature stores: M020-M039

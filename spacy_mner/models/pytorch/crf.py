@@ -240,7 +240,7 @@ class CRF(nn.Module):
 
     def _illegal_steps(self, among: Tensor, mask: Tensor) -> Tensor:
         """The fewest illegal steps of a path. A path with more than the fewest that there are has no
-        probability: by its score, a long one, or one at a low temperature, could not be told from it.
+        probability. Scores do not tell: that of a long legal path, or at a low temperature, may be less.
 
         among (Tensor): (B, T, L) bool, T above 0: the tags that a path may take.
         mask (Tensor): (B, T) bool.
