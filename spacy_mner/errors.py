@@ -63,6 +63,9 @@ class Warnings(metaclass=_WithCodes):
     # Data: MW040
     MW040 = "--label {old}=...: no entity has the type '{old}'. Types that were written: {found}."
 
+    # Posts: MW191
+    MW191 = "{n} compressed files in '{path}' are not read: {names}. Unpack them to have them read."
+
     # Jobs over many files: MW050-MW059
     MW050 = (
         "The cluster has {found:g} GPUs now, fewer than one process wants (--num-gpus): the job waits "

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Deque, Dict, Iterator, NamedTuple, Optional, Union
+from typing import Any, Callable, Deque, Dict, Iterator, NamedTuple, Optional, Tuple, Union
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -15,6 +15,7 @@ from spacy.tokens import Doc
 from ..extensions import token_weights
 from ..images.store import FeatureStore
 from ..training.converters import Post, RecordError, post_to_doc
+from ..training.converters.docs import Offsets, find_tokens
 from ..training.converters.fields import post_from_fields
 from ..training.converters.lines import BOM
 from ..training.converters.pictures import attach_features, attach_files
@@ -176,7 +177,8 @@ def describe(post: Post, doc: Doc) -> Record:
     doc (Doc): The same with its entities.
     RETURNS (Record): JSON values.
     """
-    record: Record = {"id": post.id, "text": doc.text}
+    text, places = _locate_entities(post, doc)
+    record: Record = {"id": post.id, "text": text}
     if post.tokens is not None:
         record["tokens"] = post.tokens
     if post.image is not None:
@@ -184,13 +186,13 @@ def describe(post: Post, doc: Doc) -> Record:
     record["image_used"] = doc._.image_vec is not None
     record["entities"] = [
         {
-            "start": ent.start_char,
-            "end": ent.end_char,
+            "start": start,
+            "end": end,
             "label": ent.label_,
-            "text": ent.text,
+            "text": text[start:end],
             "score": None if ent._.score is None else round(ent._.score, 4),
         }
-        for ent in doc.ents
+        for ent, (start, end) in zip(doc.ents, places, strict=True)
     ]
     table = token_weights(doc)
     if table is not None:
@@ -200,3 +202,16 @@ def describe(post: Post, doc: Doc) -> Record:
             "values": [[round(w, 4) for w in row] for row in table.tolist()],
         }
     return record
+
+
+def _locate_entities(post: Post, doc: Doc) -> Tuple[str, Offsets]:
+    """RETURNS (Tuple[str, Offsets]): The post's text, and where the doc's entities stand in it."""
+    if not doc.has_unknown_spaces:
+        return doc.text, [(ent.start_char, ent.end_char) for ent in doc.ents]
+    text = post.text or ""
+    # A text may have other blanks than a Doc with these tokens can.
+    offsets = find_tokens((token.text for token in doc), text)
+    if offsets is not None:
+        return text, [(offsets[ent.start][0], offsets[ent.end - 1][1]) for ent in doc.ents]
+    # Where nothing is known of blanks, spaCy sets one behind the last token as well.
+    return doc.text.removesuffix(" "), [(ent.start_char, ent.end_char) for ent in doc.ents]

@@ -75,9 +75,13 @@ def read_index(path: Path) -> Tuple[List[Tuple[str, Optional[int]]], int]:
     path (Path): The store.
     RETURNS (Tuple[List[Tuple[str, Optional[int]]], int]): Per picture, its id and its number of
         regions (None: a single vector); and the length of the good part of the file in bytes.
-    RAISES (ValueError): If a line within it is damaged.
+    RAISES (ValueError): If a line within it is damaged, or it is not there, but rows are.
     """
     file = path / INDEX
+    # Both files are made before the first row is written: rows without an index have lost theirs.
+    if not file.exists() and (path / VECTORS).exists() and (path / VECTORS).stat().st_size:
+        problem = f"it has {VECTORS}, but no {INDEX}"
+        raise ValueError(Errors.M027.format(path=path, problem=problem, how=AGAIN))
     data = file.read_bytes() if file.exists() else b""
     # What follows the last line break was being written when the writer was killed.
     good = data[: data.rfind(b"\n") + 1]

@@ -136,10 +136,14 @@ class FeatureStoreWriter:
     def flush(self) -> None:
         """Write what was added so far: first the rows, then the lines of the index.
 
+        While there is no vector to put in place of an old store, nothing is written.
+
         RAISES (ValueError): M136 if an earlier call was ended halfway.
         """
         if self._stopped:
             raise ValueError(Errors.M136.format(path=self.path))
+        if self._files is None and not self._buffer and (self.path / META).exists():
+            return
         vectors, index = self._files = self._files or self._begin()
         if self._buffer:
             self._stopped = True
@@ -225,6 +229,8 @@ class FeatureStoreWriter:
 def _append_at(path: Path, end: int) -> BinaryIO:
     """Open a file to go on after its good part; what follows is cut off."""
     file = path.open("ab")
-    file.truncate(end)
-    file.seek(0, os.SEEK_END)
+    # Also cutting off nothing changes the time of a file, by which it is told whether it is the same.
+    if file.seek(0, os.SEEK_END) > end:
+        file.truncate(end)
+        file.seek(end)
     return file

@@ -160,7 +160,8 @@ def _find_ids(path: Path, ids: Optional[Path]) -> Path:
 def _read_ids(file: Path) -> List[str]:
     text = file.read_text(encoding="utf-8-sig")
     if file.suffix != ".json":
-        return [line.strip() for line in text.splitlines() if line.strip()]
+        # Not at U+2028 and the like, which a file's name may hold.
+        return [line.strip() for line in text.split("\n") if line.strip()]
     try:
         names = json.loads(text)
     except ValueError as err:

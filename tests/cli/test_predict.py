@@ -13,6 +13,7 @@ from spacy_mner.batch import labelling
 from spacy_mner.batch.labelling import label_posts, make_attach
 from spacy_mner.batch.summary import Summary
 from spacy_mner.cli.predict import predict
+from spacy_mner.extensions import set_extensions
 from spacy_mner.images.store import FeatureStore, FeatureStoreWriter
 from spacy_mner.images.types import EncoderInfo
 from spacy_mner.training.converters import Post, read_posts
@@ -105,6 +106,29 @@ def test_records_that_utf8_cannot_hold(trained, tmp_path):
     assert rows[2]["error"].startswith("[M048] in\\udcff.jsonl:3: span 0-9 (\\ud83d) lies")
     named = json.loads(report.read_text(encoding="utf8"))["bad"]["named"]
     assert named == [row["error"] for row in rows[1:3]]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "text", "written"),
+    [
+        (["Daisy", "is", "home"], None, "Daisy is home"),
+        (["is", "Daisy", "!"], "is Daisy!", "is Daisy!"),
+        (["is", "Daisy", "!"], "\n is  Daisy\n!\t", "\n is  Daisy\n!\t"),
+        (["Daisy", "is", "home"], "RT @x: Daisy is home", "Daisy is home"),
+        (["Daisy", " "], None, "Daisy  "),
+    ],
+)
+def test_offsets_are_those_of_the_written_text(tokens, text, written):
+    set_extensions()
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "PER", "pattern": "Daisy"}])
+    post = Post("x:1", tokens=tokens, text=text)
+    [record] = label_posts(nlp, lambda on_error: iter([post]), lambda doc, post: None, Summary())
+    start = written.index("Daisy")
+    assert record["text"] == written
+    assert record["tokens"] == tokens
+    [entity] = record["entities"]
+    assert (entity["start"], entity["end"], entity["text"]) == (start, start + 5, "Daisy")
 
 
 def test_entities_of_the_input_are_not_taken_over(trained, tmp_path):

@@ -15,7 +15,7 @@ from spacy_mner.images.precomputed import create_precomputed_encoder
 from spacy_mner.images.reading import ImageReadError
 from spacy_mner.images.store import FeatureStore
 
-IDS = ["7", "b", "ü 1"]
+IDS = ["7", "b", "ü\u2028 1"]
 VECTORS = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
 REGIONS = np.random.default_rng(0).normal(size=(3, 2, 4)).astype("float32")
 

@@ -372,6 +372,24 @@ def test_lost_rows_are_noticed(tmp_path):
     write(tmp_path / "s", ["a"], overwrite=True)
 
 
+def test_a_lost_index_is_noticed(tmp_path):
+    write(tmp_path / "s", ["a", "bb"])
+    (tmp_path / "s" / "index.jsonl").unlink()
+    for use in (FeatureStore.open, lambda path: FeatureStoreWriter(path, encoder=INFO)):
+        with pytest.raises(ValueError, match=r"M027.*no index\.jsonl"):
+            use(tmp_path / "s")
+    assert (tmp_path / "s" / "vectors.f32").stat().st_size == 32
+
+
+def test_going_on_with_nothing_new_changes_no_file(tmp_path):
+    """By the times of its files, a job knows that its store is still the same."""
+    write(tmp_path / "s", ["a", "bb"])
+    for file in (tmp_path / "s").iterdir():
+        os.utime(file, ns=(1, 1))
+    write(tmp_path / "s", [])
+    assert {file.stat().st_mtime_ns for file in (tmp_path / "s").iterdir()} == {1}
+
+
 def test_another_programs_folder_is_not_overwritten(tmp_path):
     """A pipeline has a meta.json as well."""
     spacy.blank("en").to_disk(tmp_path / "pipeline")
@@ -405,6 +423,10 @@ def test_what_is_overwritten_stays_until_there_are_new_vectors(tmp_path):
         overwrite()
     store = FeatureStore.open(tmp_path / "s")
     assert (store.ids, store.encoder, store.missing) == (["a", "bb"], "test", {})
+    with FeatureStoreWriter(tmp_path / "s", encoder=INFO, overwrite=True) as writer:
+        writer.missing["b"] = "broken"
+    store = FeatureStore.open(tmp_path / "s")
+    assert (store.ids, store.missing) == (["a", "bb"], {})
     with pytest.raises(RuntimeError, match="no weights"):
         overwrite("z")
     store = FeatureStore.open(tmp_path / "s")

@@ -74,13 +74,18 @@ def _make_doc(nlp: Language, post: Post) -> Tuple[Doc, Optional[Offsets]]:
             raise RecordError("M054", post.source, length=len(text), limit=nlp.max_length)
         doc = nlp.make_doc(text)
         return doc, [(token.idx, token.idx + len(token)) for token in doc]
-    offsets = None if post.text is None else _find_tokens(post.tokens, post.text)
+    offsets = None if post.text is None else find_tokens(post.tokens, post.text)
     spaces = None if offsets is None else _spaces(offsets, post.text or "")
     return Doc(nlp.vocab, words=post.tokens, spaces=spaces), offsets
 
 
-def _find_tokens(tokens: Iterable[str], text: str) -> Optional[Offsets]:
-    """RETURNS (Optional[Offsets]): None if the text is more than the tokens and blanks between."""
+def find_tokens(tokens: Iterable[str], text: str) -> Optional[Offsets]:
+    """Find where tokens stand in their text.
+
+    tokens (Iterable[str]): The tokens, in order.
+    text (str): The text.
+    RETURNS (Optional[Offsets]): None if the text is more than the tokens and blanks between.
+    """
     offsets: Offsets = []
     end = 0
     for token in tokens:

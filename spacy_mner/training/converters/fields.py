@@ -1,6 +1,6 @@
 """A record of named fields (JSONL, CSV, Parquet) to a post."""
 
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ...output import storable
 from .records import CharSpan, Post, RecordError, TokenSpan, check_post
@@ -28,9 +28,11 @@ def post_from_fields(record: Any, source: str) -> Post:
     """
     if not isinstance(record, Mapping):
         raise RecordError("M046", source, problem=f"it is {_name(record)}")
-    fields = _flatten_label_studio(dict(record))
+    fields, annotation = _flatten_label_studio(dict(record))
     id_ = _identifier(fields.pop("id", None), "id", source)
     try:
+        if annotation is not None:
+            fields["spans"] = _label_studio_spans(annotation.get("result"), source)
         return _make_post(fields, id_, source)
     except RecordError as error:
         # The record can be found again by it.
@@ -56,18 +58,22 @@ def _make_post(fields: Dict[str, Any], id_: Optional[str], source: str) -> Post:
     return check_post(post)
 
 
-def _flatten_label_studio(fields: Dict[str, Any]) -> Dict[str, Any]:
+def _flatten_label_studio(
+    fields: Dict[str, Any],
+) -> Tuple[Dict[str, Any], Optional[Mapping[str, Any]]]:
+    """RETURNS (Tuple[dict, Optional[Mapping]]): The post's fields, and the annotation that counts."""
     data, annotations = fields.get("data"), fields.get("annotations")
     if not isinstance(data, Mapping) or not isinstance(annotations, Sequence):
-        return fields
-    flat = {"id": fields.get("id"), **data}
-    for annotation in annotations:
-        if isinstance(annotation, Mapping) and not annotation.get("was_cancelled"):
-            # Regions of a picture and choices stand in the same list as the spans of the text.
-            results = [r for r in annotation.get("result", ()) if isinstance(r, Mapping)]
-            flat["spans"] = [r["value"] for r in results if r.get("type") == "labels"]
-            break
-    return flat
+        return fields, None
+    given = (a for a in annotations if isinstance(a, Mapping) and not a.get("was_cancelled"))
+    return {"id": fields.get("id"), **data}, next(given, None)
+
+
+def _label_studio_spans(results: Any, source: str) -> List[Any]:
+    if not isinstance(results, (list, tuple)) or not all(isinstance(r, Mapping) for r in results):
+        raise _wrong("result", results, "a list of regions", source)
+    # Regions of a picture and choices stand in the same list as the spans of the text.
+    return [r.get("value") for r in results if r.get("type") == "labels"]
 
 
 def _tokens(value: Any, source: str) -> Optional[List[str]]:
@@ -173,6 +179,9 @@ def _identifier(value: Any, field: str, source: str) -> Optional[str]:
         return None
     if isinstance(value, str) or _is_int(value):
         return str(value)
+    # pandas makes floats of a column of whole numbers in which one is missing.
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     raise _wrong(field, value, "a string or a whole number", source)
 
 

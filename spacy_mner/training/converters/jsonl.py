@@ -6,7 +6,7 @@ from typing import Any, Iterator, List
 
 from ...errors import Errors
 from .fields import post_from_fields
-from .lines import BOM, read_lines
+from .lines import BOM, check_encoding, read_lines
 from .parts import WHOLE, FilePart, Mark
 from .records import OnError, Post, RecordError
 
@@ -20,7 +20,7 @@ def read_jsonl(path: Path, on_error: OnError, part: FilePart = WHOLE) -> Iterato
     on_error (OnError): Called with each record that cannot be read.
     part (FilePart): What is read of the file.
     YIELDS (Post): The posts.
-    RAISES (ValueError): The file begins like an array, but is none.
+    RAISES (ValueError): The file begins like an array, but is none, or is UTF-16.
     """
     if _is_array(path):
         yield from _read_array(path, on_error, part)
@@ -41,6 +41,7 @@ def mark_jsonl(path: Path) -> Iterator[Mark]:
 
     path (Path): The file.
     YIELDS (Mark): In order; bytes and lines, of an array positions in it.
+    RAISES (ValueError): The file begins like an array, but is none, or is UTF-16.
     """
     if _is_array(path):
         n = len(_load_array(path))
@@ -49,6 +50,8 @@ def mark_jsonl(path: Path) -> Iterator[Mark]:
     position, number = 0, 0
     with path.open("rb") as file_:
         for number, line in enumerate(file_, start=1):
+            if number == 1:
+                check_encoding(path, line)
             if not line.isspace():
                 yield Mark(position, number)
             position += len(line)

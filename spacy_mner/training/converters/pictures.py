@@ -1,19 +1,23 @@
 """The pictures of a post: vectors from a feature store, files from a folder."""
 
+import os
+from itertools import chain
 from pathlib import Path
-from typing import List, Optional, Protocol, Union
+from typing import Iterator, List, Optional, Protocol, Union
 
 import numpy
 from spacy.tokens import Doc
 
 from ...errors import Errors
 from ...images.judge import USELESS, judge_vector
-from ...images.reading import SUFFIXES, inside, is_address, strip_suffix
+from ...images.reading import SUFFIXES, describe, inside, is_address, strip_suffix
 from .records import Post
 from .report import Report
 
 # What a data set's picture ids leave out. The first that exists counts.
 IMAGE_SUFFIXES = (*SUFFIXES, *(suffix.upper() for suffix in SUFFIXES))
+# No path is longer on Linux.
+_MAX_NAME = 4096
 
 
 class FeatureLookup(Protocol):
@@ -50,11 +54,11 @@ def attach_features(
         key = next((k for k in _store_keys(name) if k in store), None)
         if key is None:
             if post.images:
-                lost.append(f"{post.source}: {name}")
+                lost.append(f"{post.source}: {describe(name)}")
             continue
         vector = numpy.array(store[key], dtype="float32")
         if judge_vector(vector) in USELESS:
-            report.broken_pictures.add(f"{post.source}: {name}")
+            report.broken_pictures.add(f"{post.source}: {describe(name)}")
             continue
         keys.append(key)
         vectors.append(vector)
@@ -68,17 +72,23 @@ def attach_features(
     return True
 
 
-def _store_keys(name: str) -> List[str]:
-    keys = [name]
+def _store_keys(name: str) -> Iterator[str]:
+    yield name
     for path in _tails(name):
-        keys += [path, strip_suffix(path)]
-    return keys
+        yield path
+        yield strip_suffix(path)
 
 
-def _tails(name: str) -> List[str]:
-    """RETURNS (List[str]): "a/b/c.jpg", "b/c.jpg", "c.jpg": the file's folders may not be ours."""
-    parts = [p for p in name.replace("\\", "/").split("/") if p not in ("", ".")]
-    return ["/".join(parts[i:]) for i in range(len(parts))]
+def _tails(name: str) -> Iterator[str]:
+    """YIELDS (str): "a/b/c.jpg", "b/c.jpg", "c.jpg": the file's folders may not be ours."""
+    if _is_path(name):
+        parts = [p for p in name.replace("\\", "/").split("/") if p not in ("", ".")]
+        yield from ("/".join(parts[i:]) for i in range(len(parts)))
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name can be a path. A picture that is written out in base64 has thousands of "/"."""
+    return len(name) <= _MAX_NAME and name[:5].lower() != "data:"
 
 
 def attach_files(doc: Doc, post: Post, folder: Path, report: Report) -> bool:
@@ -98,8 +108,9 @@ def attach_files(doc: Doc, post: Post, folder: Path, report: Report) -> bool:
     for name in post.images:
         found = find_image(name, folder)
         if found is None:
-            problem = f" ({Errors.M022.format(source=name)})" if is_address(name) else ""
-            report.lost_pictures.add(f"{post.source}: {name}{problem}")
+            shown = describe(name)
+            problem = f" ({Errors.M022.format(source=shown)})" if is_address(name) else ""
+            report.lost_pictures.add(f"{post.source}: {shown}{problem}")
         else:
             paths.append(str(found))
     if not paths:
@@ -120,14 +131,17 @@ def find_image(name: str, folder: Path) -> Optional[Path]:
         links are followed before that is decided). A link keeps its own name, which is that of the
         picture in a feature store.
     """
+    if not _is_path(name):
+        return None
     root = folder.resolve()
-    for start in (name, *_tails(name)):
+    for start in chain([name], _tails(name)):
         for suffix in ("", *IMAGE_SUFFIXES):
+            if not os.path.isfile(os.path.join(root, start + suffix)):
+                continue
+            path = Path(start + suffix)
             try:
-                path = Path(start + suffix)
-                if (root / path).is_file() and inside(root, path):
-                    return folder / (inside(root, path.parent) / path.name).relative_to(root)
-            # A name is too long, has a null character in it, leads out of the folder or in a circle.
-            except (OSError, ValueError):
+                inside(root, path)
+                return folder / (inside(root, path.parent) / path.name).relative_to(root)
+            except ValueError:  # it leads out of the folder
                 continue
     return None

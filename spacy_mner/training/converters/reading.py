@@ -1,12 +1,15 @@
 """Find data files, tell their formats, and read the posts in them."""
 
 import glob
+import json
+import warnings
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, NoReturn, Optional, Union
 
-from ...errors import Errors, check_choice
+from ...errors import Errors, Warnings, check_choice, listed
 from .conll import mark_conll, read_conll
 from .jsonl import mark_jsonl, read_jsonl
+from .lines import BOM
 from .parts import WHOLE, FilePart, Mark
 from .records import OnError, Post, RecordError
 from .table import mark_csv, mark_parquet, read_csv, read_parquet
@@ -37,6 +40,7 @@ SUFFIXES = {
     ".tsv": "csv",
     ".parquet": "parquet",
 }
+_PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 FORMATS = ("auto", *READERS)
 
 
@@ -88,6 +92,14 @@ def find_files(path: Union[str, Path], format: str = "auto") -> List[Path]:
             for p in sorted(root.iterdir())
             if p.is_file() and p.suffix.lower() in suffixes and not p.name.startswith(".")
         ]
+        packed = [
+            p.name
+            for p in sorted(root.iterdir())
+            if p.suffix.lower() in _PACKED and Path(p.stem).suffix.lower() in suffixes
+        ]
+        if packed:
+            n, names = len(packed), listed(packed)
+            warnings.warn(Warnings.MW191.format(n=n, path=path, names=names), stacklevel=1)
     else:
         files = sorted(Path(p) for p in glob.glob(str(path), recursive=True) if Path(p).is_file())
     if not files:
@@ -104,17 +116,32 @@ def detect_format(path: Path) -> str:
     RETURNS (str): A key of READERS.
     RAISES (ValueError): Neither says.
     """
+    suffix = path.suffix.lower()
     with path.open("rb") as file_:
-        start = file_.read(64).removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
+        start = file_.read(64).removeprefix(BOM).lstrip(b" \t\r\n")
     if start.startswith(b"IMGID:"):  # also in .tsv
         return "conll"
     if start.startswith(b"PAR1"):
         return "parquet"
-    found = SUFFIXES.get(path.suffix.lower()) or ("jsonl" if start.startswith(b"{") else None)
-    if found is None:
+    if start.startswith(b"{") and (
+        suffix not in SUFFIXES or (suffix == ".txt" and _begins_with_json(path))
+    ):
+        return "jsonl"
+    if suffix not in SUFFIXES:
         options = ", ".join(READERS)
         raise ValueError(Errors.M041.format(path=path, options=options))
-    return found
+    return SUFFIXES[suffix]
+
+
+def _begins_with_json(path: Path) -> bool:
+    """Whether the first line that is not blank is JSON. A token may begin with "{" as well."""
+    with path.open("rb") as file_:
+        first = next(line for line in file_ if line.removeprefix(BOM).strip())
+    try:
+        json.loads(first.removeprefix(BOM))
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _raise(err: RecordError) -> NoReturn:

@@ -20,6 +20,8 @@ from .records import OnError, Post, RecordError
 _LISTS = (*TOKENS, *TAGS)
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _BATCH_SIZE = 1024
+# What Excel writes above the header.
+_SEPARATOR = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 # Where a comma may be missing: what Python prints has none of these but in strings.
 _GAP = re.compile(r"[^,:]\s")
 _ITEMS = (tokenize.STRING, tokenize.NUMBER, tokenize.NAME)
@@ -33,11 +35,12 @@ def read_csv(path: Path, on_error: OnError, part: FilePart = WHOLE) -> Iterator[
     tokens and tags may also be separated by spaces. An empty cell is a field that the post does not
     have.
 
-    path (Path): A UTF-8 file; separated by tabs or semicolons if its header is.
+    path (Path): A UTF-8 file; separated by tabs or semicolons if its header is, or as a line
+        "sep=;" above the header says.
     on_error (OnError): Called with each row that cannot be read.
     part (FilePart): What is read of the file.
     YIELDS (Post): The posts.
-    RAISES (ValueError): The file has no header, or is UTF-16.
+    RAISES (ValueError): The file is UTF-16.
     """
     with path.open("rb") as file_:
         header, delimiter, lines = _open_table(path, file_)
@@ -63,7 +66,7 @@ def mark_csv(path: Path) -> Iterator[Mark]:
 
     path (Path): The file.
     YIELDS (Mark): In order; bytes and lines. Rows that cannot be read count as well.
-    RAISES (ValueError): The file has no header, or is UTF-16.
+    RAISES (ValueError): The file is UTF-16.
     """
     with path.open("rb") as file_:
         _, delimiter, lines = _open_table(path, file_)
@@ -85,11 +88,14 @@ def _open_table(path: Path, file_: BinaryIO) -> Tuple[List[str], str, "_Lines"]:
     check_encoding(path, file_.read(2))
     # A long post of quoted JSON can pass csv's limit of 128 KiB a cell.
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    delimiter = _delimiter(next(_Lines(file_), ""))
     lines = _Lines(file_)
-    header = next(csv.reader(lines, delimiter=delimiter), None)
-    if not header:
-        raise ValueError(Errors.M051.format(path=path, format="CSV", problem="it has no header"))
+    first = next((line for line in lines if line.strip()), "")
+    said = _SEPARATOR.fullmatch(first)
+    if said is None:
+        lines = _Lines(file_)
+    delimiter = said[1] if said else _delimiter(first)
+    # Blank lines are no header: a file of nothing else, or of nothing at all, holds no posts.
+    header = next(filter(None, csv.reader(lines, delimiter=delimiter)), [])
     return header, delimiter, lines
 
 
@@ -224,7 +230,7 @@ def read_parquet(path: Path, on_error: OnError, part: FilePart = WHOLE) -> Itera
     part (FilePart): What is read of the file.
     YIELDS (Post): The posts.
     RAISES (ImportError): pyarrow is missing.
-    RAISES (ValueError): The file is not Parquet.
+    RAISES (ValueError): The file is not Parquet, or damaged.
     """
     with _open_parquet(path) as file_:
         names = _class_labels(file_.schema_arrow.metadata)
@@ -265,7 +271,8 @@ def _open_parquet(path: Path) -> Iterator[Any]:
     try:
         with pyarrow.parquet.ParquetFile(path) as file_:
             yield file_
-    except pyarrow.ArrowException as err:
+    # Damaged pages are found out when they are unpacked, or only when their strings are.
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as err:
         raise ValueError(Errors.M051.format(path=path, format="Parquet", problem=err)) from None
 
 

@@ -75,6 +75,7 @@ def test_prodigy_tokens_with_token_spans():
     [
         ("a.jpg", ["a.jpg"]),
         (17, ["17"]),
+        (17.0, ["17"]),
         (["a.jpg", "b.jpg"], ["a.jpg", "b.jpg"]),
         ({"path": "a.jpg", "bytes": None}, ["a.jpg"]),
         ({"path": None}, []),
@@ -131,6 +132,25 @@ def test_bad_records(record, code):
     assert err.value.code == code
     assert err.value.source == "x:1"
     str(err.value).encode("utf8")
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        {},
+        *({"result": result} for result in (None, "labels", 5, {}, [None], ["labels"])),
+        *({"result": [{"type": "labels", **region}]} for region in ({}, {"value": None})),
+        *(
+            {"result": [{"type": "labels", "value": value}]}
+            for value in ("Daisy", [], {}, {"start": 0, "end": 1, "labels": None})
+        ),
+    ],
+)
+def test_bad_annotations_of_label_studio(annotation):
+    record = {"id": 3, "data": {"text": "Daisy"}, "annotations": [annotation]}
+    with pytest.raises(RecordError, match=r"\[M047\] x:1: ") as err:
+        post_from_fields(record, "x:1")
+    assert err.value.id == "3"
 
 
 def test_jsonl_skips_bad_lines(tmp_path):

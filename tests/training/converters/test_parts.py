@@ -67,6 +67,9 @@ FILES = {
     "conll, Windows": text([*CONLL, "", ""], "\r\n", b"\xef\xbb\xbf"),
     "conll, bad bytes": text(CONLL) + b"\nIMGID:\xff\na\tO\n\n\xff\n\nb\tO\n",
     "parquet": None,
+    "csv, sep": text(["sep=;", "id;text", "1;a,b,c", "2;d"]),
+    "csv, empty": b"",
+    "csv, blank": b"\xef\xbb\xbf\r\n\r\n",
     "empty": b"",
     "blank": b"\n \n",
 }
@@ -118,6 +121,14 @@ def test_no_record_spans_a_mark(tmp_path, name):
     for start, stop in itertools.pairwise(marks):
         assert len(read(path, format, FilePart(start.position, stop.position, start.line))) <= 1
     assert len(read(path, format)) >= 5
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "conll"])
+def test_utf16_is_refused_before_anything_is_read(tmp_path, format):
+    path = tmp_path / "posts"
+    path.write_bytes('{"text": "a"}\n'.encode("utf-16"))
+    with pytest.raises(ValueError, match=r"\[M051\].*UTF-16"):
+        list(MARKERS[format](path))
 
 
 def test_the_name_of_a_part(tmp_path):

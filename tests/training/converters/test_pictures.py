@@ -1,4 +1,5 @@
 import os
+import time
 
 import numpy as np
 import pytest
@@ -147,6 +148,20 @@ def test_links_in_a_circle_are_no_picture(folder):
     os.symlink("one", folder / "two")
     for name in ("circle.jpg", "circle", "one", "one/no.jpg"):
         assert find_image(name, folder) is None
+
+
+@pytest.mark.parametrize("start", ["data:image/png;base64,", "DATA:,", ""])
+def test_a_picture_that_is_written_out_is_no_name(doc, folder, start):
+    """Base64 is full of "/": each end of it was looked for, with each suffix."""
+    name = start + "a8/" * 100_000 + "7.jpg"
+    post, report = Post("x:1", text="a", image=name), Report()
+    began = time.perf_counter()
+    assert not attach_features(doc, post, STORE, report)
+    assert not attach_files(doc, post, folder, report)
+    assert time.perf_counter() - began < 5
+    assert report.lost_pictures.count == 2
+    assert all(len(shown) < 1000 for shown in report.lost_pictures.named)
+    assert attach_features(doc, post, {name: np.ones(3)}, report)
 
 
 def test_files_are_attached(doc, folder):

@@ -22,6 +22,13 @@ def write(path, text):
         ("a.CSV", "text,image\n", "csv"),
         ("a.data", '\n{"text": "a"}', "jsonl"),
         ("a.ndjson", "", "jsonl"),
+        (
+            "a.txt",
+            '\ufeff\n{"text": "a post of more than 64 characters, as most posts are"}\n',
+            "jsonl",
+        ),
+        ("a.txt", "{ O\n", "conll"),
+        ("a.txt", '{"text"\tO\n', "conll"),
         ("a.bin", "PAR1...", "parquet"),
     ],
 )
@@ -43,6 +50,14 @@ def test_a_folder_or_glob_is_one_input(tmp_path):
     assert [p.text for p in read_posts(tmp_path)] == ["one", "two"]
     assert [p.text for p in read_posts(tmp_path, "jsonl")] == ["two"]
     assert [p.text for p in read_posts(tmp_path / "**" / "*.jsonl")] == ["two", "three"]
+
+
+def test_compressed_files_of_a_folder_are_pointed_out(tmp_path):
+    write(tmp_path / "a.jsonl", '{"text": "one"}\n')
+    write(tmp_path / "b.jsonl.gz", "")
+    write(tmp_path / "pictures.zip", "")
+    with pytest.warns(UserWarning, match=r"MW191.* 1 compressed .*: b\.jsonl\.gz\."):
+        assert [p.text for p in read_posts(tmp_path)] == ["one"]
 
 
 def test_nothing_found(tmp_path):

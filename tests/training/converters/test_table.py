@@ -110,10 +110,20 @@ def test_csv_bad_rows(tmp_path):
     assert errors == [("M046", "a.csv:2"), ("M046", "a.csv:3"), ("M050", "a.csv:4")]
 
 
-def test_csv_without_header(tmp_path):
-    (tmp_path / "a.csv").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"\[M051\].*header"):
-        read(read_csv, tmp_path / "a.csv")
+def test_csv_with_blank_lines_above_the_header(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"\n\nid;text\n1;a,b,c\n")
+    posts, errors = read(read_csv, tmp_path / "a.csv")
+    assert [(p.id, p.text) for p in posts] == [("1", "a,b,c")]
+    assert errors == []
+
+
+@pytest.mark.parametrize("first", ["sep=;\r\n", "SEP=;\n", '"sep=;"\r\n', "\ufeffsep=;\r\n"])
+def test_csv_that_says_its_separator(tmp_path, first):
+    path = tmp_path / "a.csv"
+    path.write_bytes(f"{first}id;text,of,post;text\n1;x;a,b,c\n2\n".encode())
+    posts, errors = read(read_csv, path)
+    assert [(p.id, p.text, p.source) for p in posts] == [("1", "a,b,c", "a.csv:3")]
+    assert errors == [("M046", "a.csv:4")]
 
 
 def test_parquet(tmp_path):
@@ -163,6 +173,25 @@ def test_parquet_that_is_none(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and nothing else")
     with pytest.raises(ValueError, match=r"\[M051\].*Parquet"):
         read(read_parquet, tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize(
+    ("compression", "damage"),
+    [
+        ("gzip", lambda data: data[:100] + bytes(200) + data[300:]),
+        ("none", lambda data: data.replace(b"words", b"w\xffrds")),
+    ],
+)
+def test_parquet_that_is_damaged(tmp_path, compression, damage):
+    """In its pages, not in the description at its end."""
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    table = pa.table({"text": [f"a post of {i} words" for i in range(200)]})
+    pq.write_table(table, path, compression=compression, use_dictionary=False)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match=r"\[M051\].*Parquet"):
+        read(read_parquet, path)
 
 
 def test_parquet_without_pyarrow(tmp_path, monkeypatch):
