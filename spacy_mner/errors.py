@@ -271,7 +271,10 @@ class Errors(metaclass=_WithCodes):
         "one before 'mner', or encode the pictures first and pass --features STORE."
     )
     M065 = "The pipeline '{model}' ({pipes}) has no component 'mner', which --weights needs."
-    M066 = "The posts and their page cannot both be written to '{path}'. Give --html another name."
+    M066 = (
+        "'{path}' cannot be both {one} and {other}: one would be written over the other. Give {other} "
+        "another name."
+    )
     M067 = "There is no folder of pictures '{path}' (--images)."
 
     # Inspection of data and config: M080-M089

@@ -22,7 +22,7 @@ from ..training.converters import Post, read_posts
 from ..training.converters.records import OnError
 from ..visualization.picture_viewer import PictureViewer
 from ..visualization.posts import MAX_POSTS, PostsPage, open_posts_page
-from ._output import atomic_text, fail_on_coded_errors, write_json
+from ._output import atomic_text, check_outputs, fail_on_coded_errors, write_json
 from ._predicting import check_job, is_folder, print_summary
 from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
 
@@ -136,6 +136,9 @@ def predict_cli(
         "--overwrite": overwrite or None,
     }
     with fail_on_coded_errors():
+        check_outputs(
+            input_path, format, {"OUTPUT": output_path, "--html": html, "--report": report}
+        )
         if (
             is_folder(output_path)
             or engine != "local"
@@ -220,16 +223,21 @@ def predict(
     silent (bool): Show no progress bar.
     RETURNS (Summary): What was read and found.
     RAISES (ValueError): M028, M064, M065, M153 or M190 if the pipeline cannot do what an option needs,
-        M066 if both outputs are the same file.
+        M066 if one file would be written over another.
     RAISES (RecordError): A record cannot be used, and it is strict.
     """
+    check_outputs(input_path, format, {"OUTPUT": output_path, "--html": html})
+    from_stdin = str(input_path) == "-"
+    if from_stdin and format not in ("auto", "jsonl"):
+        problem = "it is read as JSONL. Give a file"
+        raise ValueError(
+            Errors.M153.format(option=f"--format {format}", where="on stdin", problem=problem)
+        )
     if use_gpu >= 0 and n_process > 1:
         problem = "CUDA does not survive a fork. Give one process, or a folder as OUTPUT (shards)"
         option = f"--n-process {n_process}"
         raise ValueError(Errors.M153.format(option=option, where="on a GPU", problem=problem))
     setup_gpu(use_gpu, silent=True)  # what it prints would end up between the records on stdout
-    if html is not None and html.resolve() == Path(output_path).resolve():
-        raise ValueError(Errors.M066.format(path=html))
     # Beside vectors from a store, the files may be there for the page alone.
     encoded = None if html is not None and features is not None else images
     store = None if features is None else FeatureStore.open(features)
@@ -241,7 +249,7 @@ def predict(
         torch.set_num_threads(1)
 
     def read(on_error: OnError) -> Iterator[Post]:
-        if str(input_path) == "-":
+        if from_stdin:
             return read_stdin(on_error)
         return read_posts(input_path, format, on_error=on_error)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 import spacy
@@ -202,6 +203,20 @@ def test_a_mistaken_command_leaves_nothing_to_delete(trained, posts, tmp_path):
     label_files(trained.model, posts.folder, tmp_path / "job", shard_size=6)
     label_files(trained.model, posts.folder, tmp_path / "other", shard_size=6)
     assert contents(tmp_path / "job") == contents(tmp_path / "other")
+
+
+def test_a_folder_inside_the_input_is_not_read(trained, posts, tmp_path):
+    """A run that goes on would label its own records."""
+    source = shutil.copytree(posts.folder, tmp_path / "in")
+    job, glob = source / "out", f"{source}/**/*.jsonl"
+    for overwrite in (False, False, True):
+        summary = label_files(trained.blank, glob, job, shard_size=6, overwrite=overwrite)
+        assert summary.posts == posts.n
+    before = contents(job)
+    for path in (job, f"{job}/part-*.jsonl", job / "part-000000.jsonl"):
+        with pytest.raises(ValueError, match=r"\[M066\].*both INPUT and OUTPUT"):
+            label_files(trained.blank, path, job, shard_size=6, overwrite=True)
+    assert contents(job) == before
 
 
 def test_folders_of_others_are_left_alone(trained, posts, tmp_path):

@@ -270,6 +270,40 @@ def test_a_store_of_another_encoder_is_refused(trained, tmp_path):
         assert "2 posts labelled, 1 with their picture" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("in.jsonl", "in.jsonl"), "INPUT and OUTPUT"),
+        (("in.jsonl", "./link.jsonl"), "INPUT and OUTPUT"),
+        ((".", "in.jsonl"), "INPUT and OUTPUT"),
+        (("*.jsonl", "-", "--html", "in.jsonl"), "INPUT and --html"),
+        (("in.jsonl", "out.jsonl", "--report", "in.jsonl"), "INPUT and --report"),
+        (("in.jsonl", "out.jsonl", "--report", "out.jsonl"), "OUTPUT and --report"),
+        (("in.jsonl", "-", "--html", "a.html", "--report", "a.html"), "--html and --report"),
+    ],
+)
+def test_no_file_is_written_over_another(trained, tmp_path, monkeypatch, args, said):
+    monkeypatch.chdir(tmp_path)
+    before = write(tmp_path / "in.jsonl", POSTS).read_bytes()
+    (tmp_path / "link.jsonl").symlink_to("in.jsonl")
+    result = run(trained.blank, *args)
+    assert result.exit_code == 1
+    assert f"[M066] '{args[-1]}' cannot be both {said}:" in " ".join(result.output.split())
+    assert (tmp_path / "in.jsonl").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "link.jsonl"]
+    if "--report" not in args and "-" not in args:
+        with pytest.raises(ValueError, match=r"\[M066\]"):
+            predict(trained.blank, *args)
+
+
+def test_stdin_has_one_format(trained):
+    result = run(trained.blank, "-", "-", "--format", "csv", input="text\nRose")
+    assert result.exit_code == 1
+    assert "[M153] --format csv cannot be had on stdin" in " ".join(result.output.split())
+    result = run(trained.blank, "-", "-", "--format", "jsonl", input=json.dumps(POSTS[0]))
+    assert result.exit_code == 0
+
+
 def test_a_failed_run_leaves_the_old_output(trained, tmp_path):
     output = write(tmp_path / "out.jsonl", [{"old": True}])
     store = tmp_path / "no_store"

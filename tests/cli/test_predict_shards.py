@@ -56,7 +56,8 @@ def test_strict(trained, source, tmp_path):
         (("in.jsonl", "out/", "--address", "auto"), "M153"),
         (("in.jsonl", "out", "--engine", "spark"), "M006"),
         (("in.jsonl", "out", "--to", "xml"), "M006"),
-        (("in.jsonl", "in.jsonl", "--shard-size", "5"), "M151"),
+        (("in.jsonl", "in.jsonl", "--shard-size", "5"), "M066"),
+        (("in.jsonl", "out/", "--report", "in.jsonl"), "M066"),
         (("nothing.jsonl", "out/"), "M040"),
     ],
 )
