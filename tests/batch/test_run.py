@@ -1,8 +1,10 @@
 """A job's output: formats, other jobs, bad records, and what makes it differ."""
 
+import itertools
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 import spacy
@@ -195,6 +197,51 @@ def test_another_job_is_refused(trained, posts, tmp_path):
     assert summary.posts == 6
     names = sorted(path.name for path in job.iterdir())
     assert names == ["_job", "note.txt", "part-000000.spacy"]
+
+
+def test_a_kill_while_shards_are_deleted(trained, posts, tmp_path, monkeypatch):
+    """Those that are left are not mixed with the shards of another job."""
+    job = tmp_path / "job"
+    label_files(trained.blank, posts.folder, job, shard_size=2)
+    unlink, left = Path.unlink, itertools.count()
+
+    def killed(path, **kwargs):
+        if path.name.startswith("part-") and next(left) == 3:
+            raise KeyboardInterrupt
+        unlink(path, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            label_files(trained.blank, posts.folder, job, shard_size=9, overwrite=True)
+    assert not (job / "_job/summary.json").exists()
+    n_parts = len(list(job.glob("part-*")))
+    assert n_parts > 3
+    with pytest.raises(ValueError, match=r"\[M150\].*posts to a shard"):
+        label_files(trained.blank, posts.folder, job, shard_size=9)
+    # Nor are they, if what says whose they are is lost.
+    (job / "_job/job.json").unlink()
+    with pytest.raises(ValueError, match=r"\[M159\].*job\.json' is damaged: it is missing"):
+        label_files(trained.blank, posts.folder, job, shard_size=9)
+    assert len(list(job.glob("part-*"))) == n_parts
+    label_files(trained.blank, posts.folder, job, shard_size=9, overwrite=True)
+    assert len(list(job.glob("part-*"))) == 3
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "missing"])
+def test_a_damaged_list_of_shards(trained, posts, tmp_path, damage):
+    """Posts would be missing, and nothing would say so."""
+    job = tmp_path / "job"
+    label_files(trained.blank, posts.folder, job, shard_size=6)
+    path = job / "_job/shards.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.unlink()
+    if damage != "missing":
+        path.write_bytes(b"".join(lines[:2]) if damage == "cut" else b"")
+    with pytest.raises(ValueError, match=r"\[M159\].*shards\.jsonl' is damaged.*--overwrite"):
+        label_files(trained.blank, posts.folder, job, shard_size=6)
+    summary = label_files(trained.blank, posts.folder, job, shard_size=6, overwrite=True)
+    assert summary.posts == posts.n
 
 
 def test_a_mistaken_command_leaves_nothing_to_delete(trained, posts, tmp_path):
