@@ -2,7 +2,7 @@
 
 import platform
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Union
 
@@ -11,6 +11,7 @@ from spacy.util import import_file
 from thinc.api import require_gpu
 
 from ..errors import Errors, is_coded
+from ..hashing import hash_file
 from ..images.store import FeatureStore
 from ..training.converters import RecordError
 from .folder import JobFolder
@@ -66,7 +67,7 @@ class Worker:
         self.folder = JobFolder(Path(settings.output), settings.to)
         torch.set_num_threads(1)
         if settings.code is not None:
-            _import_code(Path(settings.code))
+            _import_code(settings.code, hash_file(Path(settings.code)))
         if settings.use_gpu >= 0:
             require_gpu(settings.use_gpu)
         self._images = None if settings.images is None else Path(settings.images)
@@ -146,7 +147,9 @@ class RemoteWorker:
                 raise ValueError(Errors.M156.format(path=path, node=platform.node()))
 
 
-def _import_code(path: Path) -> None:
+@cache
+def _import_code(path: str, content: str) -> None:
+    """Once in a process: what the code registers, such as an extension, may be refused the second time."""
     try:
         import_file("python_code", path)
     except Exception as error:  # whatever is in the file

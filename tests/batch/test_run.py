@@ -199,6 +199,20 @@ def test_another_job_is_refused(trained, posts, tmp_path):
     assert names == ["_job", "note.txt", "part-000000.spacy"]
 
 
+def test_the_store_of_the_pipeline_is_part_of_the_job(posts, tmp_path):
+    nlp = spacy.blank("en")
+    config = {"encoder": {"@image_encoders": "captions"}, "store": str(tmp_path / "store")}
+    nlp.add_pipe("image_encoder", config=config)
+    nlp.to_disk(tmp_path / "model")
+    (tmp_path / "store").mkdir()
+    arguments = tmp_path / "model", posts.folder, tmp_path / "job"
+    label_files(*arguments, shard_size=6)
+    label_files(*arguments, shard_size=6)
+    (tmp_path / "store/vectors.bin").write_bytes(b"others")
+    with pytest.raises(ValueError, match=r"\[M150\].*there: stores of the pipeline\."):
+        label_files(*arguments, shard_size=6)
+
+
 def test_a_kill_while_shards_are_deleted(trained, posts, tmp_path, monkeypatch):
     """Those that are left are not mixed with the shards of another job."""
     job = tmp_path / "job"
