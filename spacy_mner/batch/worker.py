@@ -90,23 +90,26 @@ class Worker:
             return done
         forget_forms(self.nlp)
         summary = Summary()
-        labelled = label_docs(
-            self.nlp,
-            partial(read_shard, shard.slices),
-            make_attach(self._store, self._images, summary),
-            summary,
-            batch_size=self.settings.batch_size,
-            strict=self.settings.strict,
-        )
+        count = tick or (lambda: None)
         path = self.folder.output_path(shard.number)
         with SINKS[self.settings.to].open(path) as sink:
-            for item in labelled:
-                if isinstance(item, RecordError):
-                    sink.add_error(item)
-                else:
-                    sink.add(*item)
-                if tick is not None:
-                    tick()
+
+            def reject(error: RecordError) -> None:
+                sink.add_error(error)
+                count()
+
+            labelled = label_docs(
+                self.nlp,
+                partial(read_shard, shard.slices),
+                make_attach(self._store, self._images, summary),
+                summary,
+                reject,
+                batch_size=self.settings.batch_size,
+                strict=self.settings.strict,
+            )
+            for post, doc in labelled:
+                sink.add(post, doc)
+                count()
         result = summary.to_dict()
         self.folder.finish(shard.number, result)
         return result

@@ -1,6 +1,7 @@
 """`python -m spacy mner predict`"""
 
 import contextlib
+import io
 import json
 import sys
 from pathlib import Path
@@ -11,7 +12,14 @@ from spacy.cli._util import import_code, setup_gpu
 from spacy.language import Language
 from tqdm import tqdm
 
-from ..batch.labelling import label_posts, make_attach, read_stdin
+from ..batch.labelling import (
+    Record,
+    describe,
+    describe_error,
+    label_docs,
+    make_attach,
+    read_stdin,
+)
 from ..batch.pipeline import image_encoders, load_pipeline
 from ..batch.run import SHARD_SIZE, label_files
 from ..batch.summary import Summary
@@ -127,7 +135,6 @@ def predict_cli(
     picture's tags if the pipeline has an image_encoder that knows any, and the weight of each
     modality. The page is one file that needs no network. With --features, --images is for the page.
     """
-    import_code(code_path)
     about_shards = {
         "--to": to,
         "--shard-size": shard_size,
@@ -167,6 +174,7 @@ def predict_cli(
                 silent=False,
             )
         else:
+            import_code(code_path)
             summary = predict(
                 model,
                 input_path,
@@ -186,6 +194,11 @@ def predict_cli(
     if report is not None:
         write_json(report, summary.to_dict())
     print_summary(summary)
+    bad = summary.report.bad
+    if bad.count and not summary.posts:
+        first = f", the first: {bad.named[0]}"
+        with fail_on_coded_errors():
+            raise ValueError(Errors.M053.format(path=input_path, bad=bad.count, first=first))
 
 
 def predict(
@@ -254,20 +267,36 @@ def predict(
         return read_posts(input_path, format, on_error=on_error)
 
     summary = Summary()
-    attach = make_attach(store, images, summary)
-    records = label_posts(
-        nlp, read, attach, summary, batch_size=batch_size, n_process=n_process, strict=strict
-    )
+    encoders = image_encoders(nlp)
+    # To any other pipeline, a file is no picture.
+    reads_files = encoders and all(pipe.encoder.reads != "caption" for pipe in encoders)
+    attach = make_attach(store, images if reads_files else None, summary)
     facts = [f"pipeline {model}", f"posts from {input_path}"]
     with (
         _open_page(html, nlp, images, facts, html_posts) as page,
         _open_output(output_path) as stream,
+        tqdm(desc="predict", unit="post", disable=silent) as bar,
     ):
-        for record in tqdm(records, desc="predict", unit="post", disable=silent):
+
+        def write(record: Record) -> None:
             if page is not None:
                 page.add(record)
             kept = {k: v for k, v in record.items() if k != "weights" or keep_weights}
             stream.write(json.dumps(kept, ensure_ascii=False) + "\n")
+            bar.update()
+
+        labelled = label_docs(
+            nlp,
+            read,
+            attach,
+            summary,
+            lambda error: write(describe_error(error)),
+            batch_size=batch_size,
+            n_process=n_process,
+            strict=strict,
+        )
+        for post, doc in labelled:
+            write(describe(post, doc))
     return summary
 
 
@@ -295,8 +324,14 @@ def _open_page(
 @contextlib.contextmanager
 def _open_output(path: Union[str, Path]) -> Iterator[IO[str]]:
     if str(path) == "-":
-        yield sys.stdout
-        sys.stdout.flush()
+        # JSONL is UTF-8, whatever the terminal's encoding. A line that is written can be read at once.
+        stream = io.TextIOWrapper(
+            sys.stdout.buffer, encoding="utf8", newline="\n", line_buffering=True
+        )
+        try:
+            yield stream
+        finally:
+            stream.detach()  # or it would close stdout
     else:
         with atomic_text(Path(path)) as stream:
             yield stream

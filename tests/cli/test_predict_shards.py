@@ -2,6 +2,7 @@ import json
 
 import pytest
 from spacy.cli._util import app
+from spacy.tokens import Doc
 from typer.testing import CliRunner
 
 import spacy_mner.cli  # noqa: F401 (attaches the commands)
@@ -45,6 +46,21 @@ def test_strict(trained, source, tmp_path):
         assert (result.exit_code, "[M046] in.jsonl:2" in result.output) == (1, True)
     assert not list(tmp_path.rglob("*out.jsonl*"))
     assert not list(tmp_path.glob("out/part-*"))
+
+
+def test_code_is_imported_once(trained, source, tmp_path):
+    """spaCy refuses an extension that is there already."""
+    code = tmp_path / "code.py"
+    name = "test_code_is_imported_once"
+    code.write_text(
+        f"from spacy.tokens import Doc\nDoc.set_extension('{name}', default=1)\n", encoding="utf8"
+    )
+    try:
+        for output in ("one/", "two/"):
+            result = run(trained.blank, source, f"{tmp_path}/{output}", "--code", code)
+            assert result.exit_code == 0, result.output
+    finally:
+        Doc.remove_extension(name)
 
 
 @pytest.mark.parametrize(
