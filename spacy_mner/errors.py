@@ -66,6 +66,10 @@ class Warnings(metaclass=_WithCodes):
         "The cluster has {found:g} GPUs now, fewer than one process wants (--num-gpus): the job waits "
         "until there are more. Give no --num-gpus and no --gpu-id to use CPUs."
     )
+    MW051 = (
+        "'{path}' cannot be locked: {problem}. See to it yourself that no other process writes there at the "
+        "same time."
+    )
 
     # Confidence: MW041-MW049
     MW041 = (

@@ -26,6 +26,7 @@ class JobFolder:
         _job/shards.jsonl         where each shard's posts stand
         _job/done/000000.json …   a shard is done, and what it came to
         _job/summary.json         all shards together, when all are done
+        _job/lock                 held by the process that is at work
 
     A shard's mark is written after its output, and both take their names when they are complete.
     Whatever moment a job is killed at, a shard without a mark is labelled again, and gives the same
@@ -72,7 +73,7 @@ class JobFolder:
         """
         self._check()
         self.state.mkdir(parents=True, exist_ok=True)
-        with locked(self.state, Errors.M152.format(path=self.path)):
+        with locked(self.state / "lock", Errors.M152.format(path=self.path)):
             if overwrite:
                 self._delete_shards()
             self._compare(job)

@@ -1,5 +1,6 @@
 """Output files that are either complete or absent, and errors without a traceback."""
 
+import re
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Dict, Iterator, Mapping, Optional, Union
@@ -16,11 +17,13 @@ __all__ = ["atomic_text", "check_outputs", "fail_on_coded_errors", "write_json"]
 
 @contextmanager
 def fail_on_coded_errors() -> Iterator[None]:
-    """Print an error of this package as a message and exit with 1; let all others through."""
+    """Print an error of this package, or of spaCy about a pipeline that cannot be found or read, as a
+    message and exit with 1; let all others through."""
     try:
         yield
     except (ValueError, OSError, ImportError) as error:
-        if not is_coded(error):
+        about_pipeline = isinstance(error, OSError) and re.match(r"\[E\d+\] ", str(error))
+        if not is_coded(error) and not about_pipeline:
             raise
         Printer(no_print=False).fail(str(error), exits=1)
 

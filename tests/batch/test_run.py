@@ -1,5 +1,6 @@
 """A job's output: formats, other jobs, bad records, and what makes it differ."""
 
+import errno
 import itertools
 import json
 import os
@@ -291,7 +292,7 @@ def test_folders_of_others_are_left_alone(trained, posts, tmp_path):
 def test_one_run_at_a_time(trained, posts, tmp_path):
     fcntl = pytest.importorskip("fcntl")
     (tmp_path / "job/_job").mkdir(parents=True)
-    handle = os.open(tmp_path / "job/_job", os.O_RDONLY)
+    handle = os.open(tmp_path / "job/_job/lock", os.O_WRONLY | os.O_CREAT)
     fcntl.flock(handle, fcntl.LOCK_EX)
     try:
         with pytest.raises(ValueError, match=r"\[M152\]"):
@@ -299,6 +300,17 @@ def test_one_run_at_a_time(trained, posts, tmp_path):
     finally:
         os.close(handle)
     assert label_files(trained.model, posts.folder, tmp_path / "job").posts == posts.n
+
+
+def test_a_file_system_without_locks(trained, posts, tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(handle, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.warns(UserWarning, match=r"\[MW051\] .*lock' cannot be locked: .*No locks"):
+        label_files(trained.blank, posts.folder, tmp_path / "job")
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -352,6 +352,14 @@ def test_no_file_is_written_over_another(trained, tmp_path, monkeypatch, args, s
             predict(trained.blank, *args)
 
 
+@pytest.mark.parametrize("output", ["out.jsonl", "out/"])
+def test_a_pipeline_that_is_not_there(tmp_path, output):
+    source = write(tmp_path / "in.jsonl", POSTS)
+    result = run("no_such_pipeline", source, f"{tmp_path}/{output}")
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "[E050] Can't find model 'no_such_pipeline'" in " ".join(result.output.split())
+
+
 def test_stdin_has_one_format(trained):
     result = run(trained.blank, "-", "-", "--format", "csv", input="text\nRose")
     assert result.exit_code == 1
