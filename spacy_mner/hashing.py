@@ -4,7 +4,7 @@ import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Iterator, List, Tuple
 
 _CHUNK = 1 << 20
 
@@ -34,11 +34,23 @@ def hash_files(path: Path) -> str:
 
 
 def files_in(path: Path) -> List[Path]:
-    """RETURNS (List[Path]): The file, or the files of the folder and those below it; no Python caches."""
-    if path.is_file():
-        return [path]
-    files = (p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    return sorted(files)
+    """RETURNS (List[Path]): The file, or the files of the folder and those below it, also through links; no
+    Python caches."""
+    return [path] if path.is_file() else sorted(_walk(path, ()))
+
+
+def _walk(folder: Path, above: Tuple[Path, ...]) -> Iterator[Path]:
+    real = folder.resolve()
+    # A link may lead back to a folder that it is in.
+    if not folder.is_dir() or real in above:
+        return
+    for child in folder.iterdir():
+        if child.name == "__pycache__":
+            continue
+        if child.is_file():
+            yield child
+        else:
+            yield from _walk(child, (*above, real))
 
 
 @lru_cache(maxsize=64)

@@ -3,11 +3,14 @@
 import os
 import shutil
 import tempfile
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Callable, Iterator
 
 import srsly
+
+from .errors import Warnings
 
 try:
     import fcntl
@@ -19,7 +22,8 @@ except ImportError:  # Windows
 def atomic_text(path: Path) -> Iterator[IO[str]]:
     """Open a text file that takes its name only when the block ends without an error.
 
-    path (Path): The file to write. Its folder is made where it does not exist.
+    path (Path): The file to write. Its folder is made where it does not exist. Of a link, what it leads
+        to is written; a device or a pipe is written to as it is.
     YIELDS (IO[str]): A UTF-8 stream.
     """
     with (
@@ -55,24 +59,25 @@ def sync(stream: IO[Any]) -> None:
 
 
 @contextmanager
-def locked(folder: Path, message: str) -> Iterator[None]:
-    """Be the only writer in a folder. The system frees the lock of a process that was killed.
+def locked(path: Path, message: str) -> Iterator[None]:
+    """Be the only writer. The system frees the lock of a process that was killed.
 
-    folder (Path): The folder.
+    path (Path): A folder, or a file that is made for this and stays: some file systems (NFS) lock nothing
+        but files that can be written.
     message (str): What to say if another process is there.
     RAISES (ValueError): With the message.
     """
     if fcntl is None:
         yield
         return
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ValueError(message) from None
-        except OSError:
-            pass  # A file system without locks: two writers at a time are the user's own affair there.
+        except OSError as error:
+            warnings.warn(Warnings.MW051.format(path=path, problem=error), stacklevel=3)
         yield
     finally:
         os.close(handle)
@@ -111,6 +116,10 @@ def replace_folder(write: Callable[[Path], Any], output: Path) -> None:
 @contextmanager
 def _atomic(path: Path) -> Iterator[int]:
     """A descriptor of a temporary file that becomes `path` when the block ends without an error."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        yield os.open(path, os.O_WRONLY)
+        return
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:

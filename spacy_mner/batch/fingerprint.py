@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
-from spacy.util import get_package_path, is_package, load_model
+from spacy.util import get_package_path, is_package, load_config, load_model
 
 from ..about import __version__
 from ..hashing import files_in, hash_files, hash_values
@@ -32,12 +32,14 @@ def fingerprint_job(
     **options (Any): JSON values, by what a message calls them.
     RETURNS (Dict[str, Any]): JSON values, by what a message calls them.
     """
+    pipeline = _find_pipeline(model)
     return {
         "version of spacy_mner": __version__,
         "posts": hash_values(
             [[file.name, file.format, *_state(Path(file.path))] for file in files]
         ),
-        "pipeline": hash_files(_find_pipeline(model)),
+        "pipeline": hash_files(pipeline),
+        "stores of the pipeline": _hash_stores(pipeline),
         "pictures": None if images is None else str(images.resolve()),
         "features": None if features is None else _hash_states(features),
         "code": None if code is None else hash_files(code),
@@ -51,6 +53,18 @@ def _find_pipeline(model: str) -> Path:
     if not is_package(model):
         load_model(model)  # has the right words for what is missing
     return get_package_path(model)
+
+
+def _hash_stores(pipeline: Path) -> Dict[str, str]:
+    """The feature stores that `image_encoder` components look pictures up in."""
+    found = {}
+    # A package has it in a folder of its own.
+    for path in files_in(pipeline):
+        if path.name == "config.cfg":
+            for name, pipe in load_config(path, interpolate=True).get("components", {}).items():
+                if pipe.get("factory") == "image_encoder" and pipe.get("store") is not None:
+                    found[name] = _hash_states(Path(pipe["store"]))
+    return found
 
 
 def _hash_states(path: Path) -> str:

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 from ..errors import Errors
-from ..output import atomic_text, locked, write_json
+from ..hashing import hash_file
+from ..output import atomic_text, locked, sync, write_json
 from .shards import Shard
 from .sinks import SINKS
 
 # Readers of a folder of data (Spark, pyarrow, our own) leave names with an underscore out.
 _STATE = "_job"
+# In job.json, beside what the job is: a hash of shards.jsonl.
+_LIST = "list of shards"
 
 
 class JobFolder:
@@ -23,6 +26,7 @@ class JobFolder:
         _job/shards.jsonl         where each shard's posts stand
         _job/done/000000.json …   a shard is done, and what it came to
         _job/summary.json         all shards together, when all are done
+        _job/lock                 held by the process that is at work
 
     A shard's mark is written after its output, and both take their names when they are complete.
     Whatever moment a job is killed at, a shard without a mark is labelled again, and gives the same
@@ -69,7 +73,7 @@ class JobFolder:
         """
         self._check()
         self.state.mkdir(parents=True, exist_ok=True)
-        with locked(self.state, Errors.M152.format(path=self.path)):
+        with locked(self.state / "lock", Errors.M152.format(path=self.path)):
             if overwrite:
                 self._delete_shards()
             self._compare(job)
@@ -82,13 +86,19 @@ class JobFolder:
         job (Dict[str, Any]): What the job is.
         shards (Iterable[Shard]): The shards, asked for where they are not known yet.
         RETURNS (List[Shard]): The shards.
+        RAISES (ValueError): M159 the list that was kept is damaged: posts would be lost.
         """
-        path = self.state / "shards.jsonl"
-        if not (self.state / "job.json").exists():
+        path, job_path = self.state / "shards.jsonl", self.state / "job.json"
+        if not job_path.exists():
             with atomic_text(path) as stream:
                 stream.writelines(shard.to_json() + "\n" for shard in shards)
+                sync(stream)
             # Last, because it says that everything before is there.
-            write_json(self.state / "job.json", job)
+            write_json(job_path, {**job, _LIST: hash_file(path)})
+        kept = json.loads(job_path.read_text(encoding="utf8")).get(_LIST)
+        if not path.is_file() or hash_file(path) != kept:
+            problem = "it is not the list that the job was begun with"
+            raise ValueError(Errors.M159.format(path=path, problem=problem))
         with path.open(encoding="utf8") as lines:
             return [Shard.from_json(line) for line in lines]
 
@@ -109,15 +119,19 @@ class JobFolder:
             raise ValueError(Errors.M151.format(path=self.path, problem=problem))
 
     def _compare(self, job: Dict[str, Any]) -> None:
+        path = self.state / "job.json"
         try:
-            found = json.loads((self.state / "job.json").read_text(encoding="utf8"))
+            found = json.loads(path.read_text(encoding="utf8"))
         except FileNotFoundError:
+            if self._find_parts():
+                problem = "it is missing, but there are shards"
+                raise ValueError(Errors.M159.format(path=path, problem=problem)) from None
             return
         except ValueError as error:
-            path = self.state / "job.json"
             raise ValueError(Errors.M159.format(path=path, problem=error)) from error
+        found.pop(_LIST, None)
         names = [name for name in (*job, *found) if job.get(name) != found.get(name)]
-        if names and not any(self.state.glob("done/*.json")) and not any(self.path.glob("part-*")):
+        if names and not any(self.state.glob("done/*.json")) and not self._find_parts():
             # It failed before anything was done: a command that was mistaken.
             self._delete_shards()
         elif names:
@@ -125,15 +139,17 @@ class JobFolder:
             raise ValueError(Errors.M150.format(path=self.path, difference=difference))
 
     def _delete_shards(self) -> None:
-        # What says that shards are done goes first.
-        for path in sorted(self.state.iterdir()):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-        for to in SINKS.values():
-            for path in self.path.glob(f"part-*{to.suffix}"):
-                path.unlink()
+        # What says that shards are done goes first, and what says whose they are goes last: those that
+        # a kill leaves are not taken for another job's.
+        if (self.state / "done").is_dir():
+            shutil.rmtree(self.state / "done")
+        for path in (self.state / "summary.json", *self._find_parts()):
+            path.unlink(missing_ok=True)
+        for name in ("job.json", "shards.jsonl"):
+            (self.state / name).unlink(missing_ok=True)
+
+    def _find_parts(self) -> List[Path]:
+        return [path for to in SINKS.values() for path in self.path.glob(f"part-*{to.suffix}")]
 
     def _delete_unfinished(self) -> None:
         """Delete what a killed run was writing."""

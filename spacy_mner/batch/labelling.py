@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Deque, Dict, Iterator, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Deque, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -36,57 +36,42 @@ class Labelled(NamedTuple):
     doc: Doc
 
 
-def label_posts(
+def label_docs(
     nlp: Language,
     read: Reader,
     attach: Callable[[Doc, Post], None],
     summary: Summary,
+    on_error: OnError,
     *,
     batch_size: Optional[int] = None,
     n_process: int = 1,
     strict: bool = False,
-) -> Iterator[Record]:
+) -> Iterator[Labelled]:
     """Label a stream of posts; memory does not grow with it.
 
     nlp (Language): The pipeline.
     read (Reader): Called once with a function for bad records; yields posts.
     attach (Callable): Gives a doc the picture of its post.
     summary (Summary): Counts what happens.
+    on_error (OnError): Called with each record that cannot be used, in its place among the posts.
     batch_size (Optional[int]): Posts per batch.
     n_process (int): Processes.
     strict (bool): Raise the first record that cannot be used.
-    YIELDS (Record): One JSON object a post or bad record, in the order of the input.
+    YIELDS (Labelled): The posts, in the order of the input. A doc is of use until the next one is asked
+        for: then the words that it is made of may be forgotten.
     """
-    labelled = label_docs(
-        nlp, read, attach, summary, batch_size=batch_size, n_process=n_process, strict=strict
-    )
-    for item in labelled:
-        yield describe(*item) if isinstance(item, Labelled) else describe_error(item)
-
-
-def label_docs(
-    nlp: Language,
-    read: Reader,
-    attach: Callable[[Doc, Post], None],
-    summary: Summary,
-    *,
-    batch_size: Optional[int] = None,
-    n_process: int = 1,
-    strict: bool = False,
-) -> Iterator[Union[Labelled, RecordError]]:
-    """The same as `label_posts`, with the docs themselves.
-
-    YIELDS (Union[Labelled, RecordError]): A post or a bad record. A doc is of use until the next one
-        is asked for: then the words that it is made of may be forgotten.
-    """
-    # The pipeline reads ahead: what has been read and not been written waits here, in order.
-    waiting: Deque[Union[Post, RecordError]] = deque()
+    # The pipeline reads ahead: what has been read and not been labelled waits here, in order, each post
+    # with the bad records that come after it.
+    waiting: Deque[Tuple[Post, List[RecordError]]] = deque()
 
     def reject(error: RecordError) -> None:
         if strict:
             raise error
         summary.report.add_bad(error)
-        waiting.append(error)
+        if waiting:
+            waiting[-1][1].append(error)
+        else:
+            on_error(error)
 
     def make_docs() -> Iterator[Doc]:
         for post in read(reject):
@@ -98,7 +83,7 @@ def label_docs(
                 reject(error)
                 continue
             attach(doc, post)
-            waiting.append(post)
+            waiting.append((post, []))
             yield doc
 
     docs = make_docs()
@@ -111,16 +96,15 @@ def label_docs(
             part = islice(docs, POSTS_PER_ZONE) if n_process == 1 else docs
             for doc in nlp.pipe(part, batch_size=batch_size, n_process=n_process):
                 done = n_process > 1
-                while isinstance(item := waiting.popleft(), RecordError):
-                    yield item
+                post, errors = waiting.popleft()
                 summary.posts += 1
                 summary.entities += len(doc.ents)
                 summary.with_picture += doc._.image_vec is not None
                 for reason in doc._.image_errors or ():
-                    summary.report.unreadable_pictures.add(f"{item.source}: {reason}")
-                yield Labelled(item, doc)
-    # Only bad records can be left.
-    yield from (item for item in waiting if isinstance(item, RecordError))
+                    summary.report.unreadable_pictures.add(f"{post.source}: {reason}")
+                yield Labelled(post, doc)
+                for error in errors:
+                    on_error(error)
 
 
 def make_attach(
@@ -131,7 +115,7 @@ def make_attach(
     store (Optional[FeatureStore]): where vectors are looked up, first.
     images (Optional[Path]): folder with the files.
     summary (Summary): counts pictures that were lost or had no source.
-    RETURNS (Callable[[Doc, Post], None]): for `label_posts`.
+    RETURNS (Callable[[Doc, Post], None]): for `label_docs`.
     """
 
     def attach(doc: Doc, post: Post) -> None:

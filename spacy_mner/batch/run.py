@@ -69,8 +69,8 @@ def label_files(
     code (Optional[PathLike]): Python file with registered functions, imported in every worker.
     silent (bool): Show no progress bar.
     RETURNS (Summary): What all shards came to, those of earlier runs included.
-    RAISES (ValueError): M006, M011, M028, M064, M065 or M190 for options that cannot be; M150 to M160, see
-        there.
+    RAISES (ValueError): M006, M011, M028, M064, M065, M066 or M190 for options that cannot be; M150 to M160,
+        see there.
     RAISES (RecordError): A record cannot be used, and it is strict.
     """
     for value, setting, options in ((engine, "engine", ENGINES), (to, "format", tuple(SINKS))):
@@ -84,7 +84,7 @@ def label_files(
             raise ValueError(Errors.M011.format(setting=setting, value=number, range="1 or more"))
     if code is not None and not Path(code).is_file():
         raise ValueError(Errors.M160.format(path=code, problem="there is no such file"))
-    files = list_files(input_path, format)
+    files = list_files(input_path, format, Path(output))
     job = fingerprint_job(
         files,
         str(model),

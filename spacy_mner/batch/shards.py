@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Iterable, Iterator, List, NamedTuple, Optional, Sequence, Union
 
+from ..errors import Errors
 from ..training.converters import Post
 from ..training.converters.parts import FilePart, Mark
 from ..training.converters.reading import MARKERS, READERS, check_format, detect_format, find_files
@@ -63,17 +64,27 @@ class Shard(NamedTuple):
         return cls(number, n, [Slice(InputFile(*file), *rest) for file, *rest in slices])
 
 
-def list_files(path: Union[str, Path], format: str = "auto") -> List[InputFile]:
+def list_files(
+    path: Union[str, Path], format: str = "auto", output: Optional[Path] = None
+) -> List[InputFile]:
     """List the data files of a job, in the order in which their posts are numbered.
 
     path (Union[str, Path]): A file, a folder, or a glob, see `find_files`.
     format (str): A format, or "auto": each file's own.
+    output (Optional[Path]): The job's folder. What lies in it is left out, or a job that goes on would
+        read what it wrote.
     RETURNS (List[InputFile]): The files, by absolute path: workers may have another folder.
-    RAISES (ValueError): There is no such format, or a file's cannot be told.
+    RAISES (ValueError): There is no such format, a file's cannot be told, or M066 if all files are in
+        the job's folder.
     RAISES (FileNotFoundError): There is no file.
     """
     check_format(format)
     paths = [Path(os.path.abspath(found)) for found in find_files(path, format)]
+    if output is not None:
+        folder = output.resolve()
+        paths = [found for found in paths if folder not in found.resolve().parents]
+    if not paths:
+        raise ValueError(Errors.M066.format(path=output, one="INPUT", other="OUTPUT"))
     root = os.path.commonpath([found.parent for found in paths])
     return [
         InputFile(

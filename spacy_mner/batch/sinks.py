@@ -27,7 +27,7 @@ class Sink(Protocol):
 
 @contextmanager
 def open_jsonl(path: Path) -> Iterator[Sink]:
-    """One record a line: what `label_posts` yields, and where the post was read.
+    """One record a line: what `spacy mner predict` writes, and where the post was read.
 
     path (Path): The file.
     YIELDS (Sink): The sink.

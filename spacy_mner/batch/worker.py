@@ -2,7 +2,7 @@
 
 import platform
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Union
 
@@ -11,6 +11,7 @@ from spacy.util import import_file
 from thinc.api import require_gpu
 
 from ..errors import Errors, is_coded
+from ..hashing import hash_file
 from ..images.store import FeatureStore
 from ..training.converters import RecordError
 from .folder import JobFolder
@@ -66,7 +67,7 @@ class Worker:
         self.folder = JobFolder(Path(settings.output), settings.to)
         torch.set_num_threads(1)
         if settings.code is not None:
-            _import_code(Path(settings.code))
+            _import_code(settings.code, hash_file(Path(settings.code)))
         if settings.use_gpu >= 0:
             require_gpu(settings.use_gpu)
         self._images = None if settings.images is None else Path(settings.images)
@@ -89,23 +90,26 @@ class Worker:
             return done
         forget_forms(self.nlp)
         summary = Summary()
-        labelled = label_docs(
-            self.nlp,
-            partial(read_shard, shard.slices),
-            make_attach(self._store, self._images, summary),
-            summary,
-            batch_size=self.settings.batch_size,
-            strict=self.settings.strict,
-        )
+        count = tick or (lambda: None)
         path = self.folder.output_path(shard.number)
         with SINKS[self.settings.to].open(path) as sink:
-            for item in labelled:
-                if isinstance(item, RecordError):
-                    sink.add_error(item)
-                else:
-                    sink.add(*item)
-                if tick is not None:
-                    tick()
+
+            def reject(error: RecordError) -> None:
+                sink.add_error(error)
+                count()
+
+            labelled = label_docs(
+                self.nlp,
+                partial(read_shard, shard.slices),
+                make_attach(self._store, self._images, summary),
+                summary,
+                reject,
+                batch_size=self.settings.batch_size,
+                strict=self.settings.strict,
+            )
+            for post, doc in labelled:
+                sink.add(post, doc)
+                count()
         result = summary.to_dict()
         self.folder.finish(shard.number, result)
         return result
@@ -146,7 +150,9 @@ class RemoteWorker:
                 raise ValueError(Errors.M156.format(path=path, node=platform.node()))
 
 
-def _import_code(path: Path) -> None:
+@cache
+def _import_code(path: str, content: str) -> None:
+    """Once in a process: what the code registers, such as an extension, may be refused the second time."""
     try:
         import_file("python_code", path)
     except Exception as error:  # whatever is in the file

@@ -11,7 +11,7 @@ from ..errors import Errors, Warnings
 from ..output import atomic_bytes
 from ..training.converters import FORMATS, Report, convert_posts, find_files, read_posts
 from ..training.converters.report import Cases
-from ._output import fail_on_coded_errors, write_json
+from ._output import check_outputs, fail_on_coded_errors, write_json
 from ._util import Arg, Opt, mner_cli
 
 # Of each kind of trouble, so many are shown; the JSON report names more.
@@ -91,11 +91,13 @@ def convert(
     strict (bool): Raise the first record that cannot be used, in place of skipping it.
     silent (bool): Print nothing.
     RETURNS (Report): What was read.
-    RAISES (ValueError): No post could be used, or a file as a whole cannot be read.
+    RAISES (ValueError): No post could be used, a file as a whole cannot be read, or M066 if one file would
+        be written over another.
     """
     msg = Printer(no_print=silent)
     if images is not None and not images.is_dir():
         raise FileNotFoundError(Errors.M067.format(path=images))
+    check_outputs(input_path, format, {"OUTPUT": output_path, "--report": report_path})
     report = Report()
     on_error = None if strict else report.add_bad
     posts = read_posts(input_path, format, on_error=on_error)

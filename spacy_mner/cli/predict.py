@@ -1,6 +1,7 @@
 """`python -m spacy mner predict`"""
 
 import contextlib
+import io
 import json
 import sys
 from pathlib import Path
@@ -11,7 +12,14 @@ from spacy.cli._util import import_code, setup_gpu
 from spacy.language import Language
 from tqdm import tqdm
 
-from ..batch.labelling import label_posts, make_attach, read_stdin
+from ..batch.labelling import (
+    Record,
+    describe,
+    describe_error,
+    label_docs,
+    make_attach,
+    read_stdin,
+)
 from ..batch.pipeline import image_encoders, load_pipeline
 from ..batch.run import SHARD_SIZE, label_files
 from ..batch.summary import Summary
@@ -22,7 +30,7 @@ from ..training.converters import Post, read_posts
 from ..training.converters.records import OnError
 from ..visualization.picture_viewer import PictureViewer
 from ..visualization.posts import MAX_POSTS, PostsPage, open_posts_page
-from ._output import atomic_text, fail_on_coded_errors, write_json
+from ._output import atomic_text, check_outputs, fail_on_coded_errors, write_json
 from ._predicting import check_job, is_folder, print_summary
 from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
 
@@ -116,8 +124,9 @@ def predict_cli(
     `tokens` may stand in place of `text`. OUTPUT gets one line a post in the same order: id, text,
     tokens and image if they were given, image_used, entities with start, end (characters of text),
     label, text and score, and weights with --weights; in shards, source, too. A post that cannot be
-    read becomes {"id", "source", "error"}; it stops the run only with --strict. Posts are read,
-    labelled and written as they come, so the input may be of any length.
+    read becomes {"id", "source", "error"}; it stops the run only with --strict. If no
+    post could be read, the exit code is 1. Posts are read, labelled and written as they come, so the
+    input may be of any length.
 
     If OUTPUT is a folder (it exists, ends with a slash, or an option is about shards), the posts are
     written in shards, each of which is complete or absent: a run that was killed goes on where it
@@ -127,7 +136,6 @@ def predict_cli(
     picture's tags if the pipeline has an image_encoder that knows any, and the weight of each
     modality. The page is one file that needs no network. With --features, --images is for the page.
     """
-    import_code(code_path)
     about_shards = {
         "--to": to,
         "--shard-size": shard_size,
@@ -136,6 +144,9 @@ def predict_cli(
         "--overwrite": overwrite or None,
     }
     with fail_on_coded_errors():
+        check_outputs(
+            input_path, format, {"OUTPUT": output_path, "--html": html, "--report": report}
+        )
         if (
             is_folder(output_path)
             or engine != "local"
@@ -164,6 +175,7 @@ def predict_cli(
                 silent=False,
             )
         else:
+            import_code(code_path)
             summary = predict(
                 model,
                 input_path,
@@ -183,6 +195,11 @@ def predict_cli(
     if report is not None:
         write_json(report, summary.to_dict())
     print_summary(summary)
+    bad = summary.report.bad
+    if bad.count and not summary.posts:
+        first = f", the first: {bad.named[0]}"
+        with fail_on_coded_errors():
+            raise ValueError(Errors.M053.format(path=input_path, bad=bad.count, first=first))
 
 
 def predict(
@@ -220,16 +237,21 @@ def predict(
     silent (bool): Show no progress bar.
     RETURNS (Summary): What was read and found.
     RAISES (ValueError): M028, M064, M065, M153 or M190 if the pipeline cannot do what an option needs,
-        M066 if both outputs are the same file.
+        M066 if one file would be written over another.
     RAISES (RecordError): A record cannot be used, and it is strict.
     """
+    check_outputs(input_path, format, {"OUTPUT": output_path, "--html": html})
+    from_stdin = str(input_path) == "-"
+    if from_stdin and format not in ("auto", "jsonl"):
+        problem = "it is read as JSONL. Give a file"
+        raise ValueError(
+            Errors.M153.format(option=f"--format {format}", where="on stdin", problem=problem)
+        )
     if use_gpu >= 0 and n_process > 1:
         problem = "CUDA does not survive a fork. Give one process, or a folder as OUTPUT (shards)"
         option = f"--n-process {n_process}"
         raise ValueError(Errors.M153.format(option=option, where="on a GPU", problem=problem))
     setup_gpu(use_gpu, silent=True)  # what it prints would end up between the records on stdout
-    if html is not None and html.resolve() == Path(output_path).resolve():
-        raise ValueError(Errors.M066.format(path=html))
     # Beside vectors from a store, the files may be there for the page alone.
     encoded = None if html is not None and features is not None else images
     store = None if features is None else FeatureStore.open(features)
@@ -241,25 +263,41 @@ def predict(
         torch.set_num_threads(1)
 
     def read(on_error: OnError) -> Iterator[Post]:
-        if str(input_path) == "-":
+        if from_stdin:
             return read_stdin(on_error)
         return read_posts(input_path, format, on_error=on_error)
 
     summary = Summary()
-    attach = make_attach(store, images, summary)
-    records = label_posts(
-        nlp, read, attach, summary, batch_size=batch_size, n_process=n_process, strict=strict
-    )
+    encoders = image_encoders(nlp)
+    # To any other pipeline, a file is no picture.
+    reads_files = encoders and all(pipe.encoder.reads != "caption" for pipe in encoders)
+    attach = make_attach(store, images if reads_files else None, summary)
     facts = [f"pipeline {model}", f"posts from {input_path}"]
     with (
         _open_page(html, nlp, images, facts, html_posts) as page,
         _open_output(output_path) as stream,
+        tqdm(desc="predict", unit="post", disable=silent) as bar,
     ):
-        for record in tqdm(records, desc="predict", unit="post", disable=silent):
+
+        def write(record: Record) -> None:
             if page is not None:
                 page.add(record)
             kept = {k: v for k, v in record.items() if k != "weights" or keep_weights}
             stream.write(json.dumps(kept, ensure_ascii=False) + "\n")
+            bar.update()
+
+        labelled = label_docs(
+            nlp,
+            read,
+            attach,
+            summary,
+            lambda error: write(describe_error(error)),
+            batch_size=batch_size,
+            n_process=n_process,
+            strict=strict,
+        )
+        for post, doc in labelled:
+            write(describe(post, doc))
     return summary
 
 
@@ -287,8 +325,14 @@ def _open_page(
 @contextlib.contextmanager
 def _open_output(path: Union[str, Path]) -> Iterator[IO[str]]:
     if str(path) == "-":
-        yield sys.stdout
-        sys.stdout.flush()
+        # JSONL is UTF-8, whatever the terminal's encoding. A line that is written can be read at once.
+        lines = io.TextIOWrapper(
+            sys.stdout.buffer, encoding="utf8", newline="\n", line_buffering=True
+        )
+        try:
+            yield lines
+        finally:
+            lines.detach()  # or it would close stdout
     else:
         with atomic_text(Path(path)) as stream:
             yield stream

@@ -1,7 +1,11 @@
 """A job's output: formats, other jobs, bad records, and what makes it differ."""
 
+import errno
+import itertools
 import json
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 import spacy
@@ -196,12 +200,85 @@ def test_another_job_is_refused(trained, posts, tmp_path):
     assert names == ["_job", "note.txt", "part-000000.spacy"]
 
 
+def test_the_store_of_the_pipeline_is_part_of_the_job(posts, tmp_path):
+    nlp = spacy.blank("en")
+    config = {"encoder": {"@image_encoders": "captions"}, "store": str(tmp_path / "store")}
+    nlp.add_pipe("image_encoder", config=config)
+    nlp.to_disk(tmp_path / "model")
+    (tmp_path / "store").mkdir()
+    arguments = tmp_path / "model", posts.folder, tmp_path / "job"
+    label_files(*arguments, shard_size=6)
+    label_files(*arguments, shard_size=6)
+    (tmp_path / "store/vectors.bin").write_bytes(b"others")
+    with pytest.raises(ValueError, match=r"\[M150\].*there: stores of the pipeline\."):
+        label_files(*arguments, shard_size=6)
+
+
+def test_a_kill_while_shards_are_deleted(trained, posts, tmp_path, monkeypatch):
+    """Those that are left are not mixed with the shards of another job."""
+    job = tmp_path / "job"
+    label_files(trained.blank, posts.folder, job, shard_size=2)
+    unlink, left = Path.unlink, itertools.count()
+
+    def killed(path, **kwargs):
+        if path.name.startswith("part-") and next(left) == 3:
+            raise KeyboardInterrupt
+        unlink(path, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            label_files(trained.blank, posts.folder, job, shard_size=9, overwrite=True)
+    assert not (job / "_job/summary.json").exists()
+    n_parts = len(list(job.glob("part-*")))
+    assert n_parts > 3
+    with pytest.raises(ValueError, match=r"\[M150\].*posts to a shard"):
+        label_files(trained.blank, posts.folder, job, shard_size=9)
+    # Nor are they, if what says whose they are is lost.
+    (job / "_job/job.json").unlink()
+    with pytest.raises(ValueError, match=r"\[M159\].*job\.json' is damaged: it is missing"):
+        label_files(trained.blank, posts.folder, job, shard_size=9)
+    assert len(list(job.glob("part-*"))) == n_parts
+    label_files(trained.blank, posts.folder, job, shard_size=9, overwrite=True)
+    assert len(list(job.glob("part-*"))) == 3
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "missing"])
+def test_a_damaged_list_of_shards(trained, posts, tmp_path, damage):
+    """Posts would be missing, and nothing would say so."""
+    job = tmp_path / "job"
+    label_files(trained.blank, posts.folder, job, shard_size=6)
+    path = job / "_job/shards.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.unlink()
+    if damage != "missing":
+        path.write_bytes(b"".join(lines[:2]) if damage == "cut" else b"")
+    with pytest.raises(ValueError, match=r"\[M159\].*shards\.jsonl' is damaged.*--overwrite"):
+        label_files(trained.blank, posts.folder, job, shard_size=6)
+    summary = label_files(trained.blank, posts.folder, job, shard_size=6, overwrite=True)
+    assert summary.posts == posts.n
+
+
 def test_a_mistaken_command_leaves_nothing_to_delete(trained, posts, tmp_path):
     with pytest.raises(ValueError, match=r"\[M064\]"):
         label_files(trained.model, posts.folder, tmp_path / "job", images=tmp_path)
     label_files(trained.model, posts.folder, tmp_path / "job", shard_size=6)
     label_files(trained.model, posts.folder, tmp_path / "other", shard_size=6)
     assert contents(tmp_path / "job") == contents(tmp_path / "other")
+
+
+def test_a_folder_inside_the_input_is_not_read(trained, posts, tmp_path):
+    """A run that goes on would label its own records."""
+    source = shutil.copytree(posts.folder, tmp_path / "in")
+    job, glob = source / "out", f"{source}/**/*.jsonl"
+    for overwrite in (False, False, True):
+        summary = label_files(trained.blank, glob, job, shard_size=6, overwrite=overwrite)
+        assert summary.posts == posts.n
+    before = contents(job)
+    for path in (job, f"{job}/part-*.jsonl", job / "part-000000.jsonl"):
+        with pytest.raises(ValueError, match=r"\[M066\].*both INPUT and OUTPUT"):
+            label_files(trained.blank, path, job, shard_size=6, overwrite=True)
+    assert contents(job) == before
 
 
 def test_folders_of_others_are_left_alone(trained, posts, tmp_path):
@@ -215,7 +292,7 @@ def test_folders_of_others_are_left_alone(trained, posts, tmp_path):
 def test_one_run_at_a_time(trained, posts, tmp_path):
     fcntl = pytest.importorskip("fcntl")
     (tmp_path / "job/_job").mkdir(parents=True)
-    handle = os.open(tmp_path / "job/_job", os.O_RDONLY)
+    handle = os.open(tmp_path / "job/_job/lock", os.O_WRONLY | os.O_CREAT)
     fcntl.flock(handle, fcntl.LOCK_EX)
     try:
         with pytest.raises(ValueError, match=r"\[M152\]"):
@@ -223,6 +300,17 @@ def test_one_run_at_a_time(trained, posts, tmp_path):
     finally:
         os.close(handle)
     assert label_files(trained.model, posts.folder, tmp_path / "job").posts == posts.n
+
+
+def test_a_file_system_without_locks(trained, posts, tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(handle, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.warns(UserWarning, match=r"\[MW051\] .*lock' cannot be locked: .*No locks"):
+        label_files(trained.blank, posts.folder, tmp_path / "job")
 
 
 @pytest.mark.parametrize("workers", [1, 2])

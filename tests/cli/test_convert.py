@@ -102,6 +102,22 @@ def test_the_old_file_stays_when_the_new_one_fails(source, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.spacy", "posts.txt"]
 
 
+@pytest.mark.parametrize(
+    ("output", "report", "said"),
+    [
+        ("posts.txt", "report.json", "INPUT and OUTPUT"),
+        ("new.spacy", "posts.txt", "INPUT and --report"),
+        ("new.spacy", "new.spacy", "OUTPUT and --report"),
+    ],
+)
+def test_no_file_is_written_over_another(source, tmp_path, output, report, said):
+    result = run(source, tmp_path / output, "--report", tmp_path / report)
+    assert result.exit_code == 1
+    assert f"cannot be both {said}:" in " ".join(result.output.split())
+    assert source.read_text(encoding="utf8") == CONLL
+    assert list(tmp_path.iterdir()) == [source]
+
+
 def test_the_same_input_gives_the_same_bytes(source, tmp_path):
     convert(source, tmp_path / "a.spacy")
     convert(source, tmp_path / "b.spacy")

@@ -1,6 +1,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,13 +12,13 @@ from typer.testing import CliRunner
 
 import spacy_mner.cli  # noqa: F401 (attaches the commands)
 from spacy_mner.batch import labelling
-from spacy_mner.batch.labelling import label_posts, make_attach
+from spacy_mner.batch.labelling import label_docs, make_attach
 from spacy_mner.batch.summary import Summary
 from spacy_mner.cli.predict import predict
 from spacy_mner.extensions import set_extensions
 from spacy_mner.images.store import FeatureStore, FeatureStoreWriter
 from spacy_mner.images.types import EncoderInfo
-from spacy_mner.training.converters import Post, read_posts
+from spacy_mner.training.converters import Post, RecordError, read_posts
 
 POSTS = [
     {"id": "p1", "text": "Daisy is lovely", "image": "person"},
@@ -185,7 +187,7 @@ def test_several_processes_give_the_same(trained, tmp_path):
 
 
 def test_several_processes_on_a_gpu_are_refused_at_once(tmp_path):
-    done = run("model", "posts.jsonl", tmp_path / "o.jsonl", "-n", 2, "--gpu-id", 0)
+    done = run("model", "-", tmp_path / "o.jsonl", "-n", 2, "--gpu-id", 0)
     assert done.exit_code == 1
     assert "[M153] --n-process 2 cannot be had on a GPU" in " ".join(done.output.split())
 
@@ -194,14 +196,68 @@ def test_words_are_forgotten_in_a_long_stream(trained, monkeypatch):
     monkeypatch.setattr(labelling, "POSTS_PER_ZONE", 5)
     nlp = spacy.load(trained.model)
     posts = [Post(source=f"x:{i}", id=str(i), text=f"Daisy word{i}") for i in range(23)]
-    records = label_posts(nlp, lambda on_error: iter(posts), lambda doc, post: None, Summary())
+    labelled = label_docs(nlp, lambda on_error: iter(posts), lambda *args: None, Summary(), print)
     sizes = []
-    for i, record in enumerate(records):
-        assert record["text"] == posts[i].text
+    for i, (post, doc) in enumerate(labelled):
+        assert (post, doc.text) == (posts[i], posts[i].text)
         sizes.append(len(nlp.vocab.strings))
     assert i == 22
     assert max(sizes) - min(sizes) <= 5 * 4
     assert "word0" not in nlp.vocab.strings
+
+
+def test_bad_records_are_not_held(trained):
+    """Of a file in another format than was said, all are bad."""
+    n, written = 100, []
+
+    def read(on_error):
+        for i in range(n):
+            on_error(RecordError("M045", str(i)))
+            assert len(written) == i + 1
+        yield Post("good", text="a")
+        on_error(RecordError("M045", "last"))
+
+    nlp = spacy.load(trained.model)
+    labelled = label_docs(nlp, read, lambda *args: None, Summary(), written.append)
+    for post, _ in labelled:
+        written.append(post)
+    assert [item.source for item in written] == [*map(str, range(n)), "good", "last"]
+
+
+@pytest.mark.parametrize("to_shards", [False, True])
+def test_no_post_that_could_be_used(trained, tmp_path, to_shards):
+    source = write(tmp_path / "in.jsonl", ["{", {"id": "x"}])
+    output, report = f"{tmp_path}/out{'/' * to_shards}", tmp_path / "report.json"
+    result = run(trained.blank, source, output, "--report", report)
+    assert result.exit_code == 1
+    assert f"[M053] No post of '{source}' could be used (2 bad" in " ".join(result.output.split())
+    assert json.loads(report.read_text(encoding="utf8"))["bad"]["count"] == 2
+    empty = write(tmp_path / "empty.jsonl", [])
+    assert run(trained.blank, empty, "-").exit_code == 0
+
+
+def test_stdout_is_utf8(trained, tmp_path):
+    source = write(tmp_path / "in.jsonl", [{"text": "Zoë 🙂"}])
+    done = subprocess.run(
+        [sys.executable, "-m", "spacy", "mner", "predict", trained.blank, source, "-"],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.decode("utf8"))["text"] == "Zoë 🙂"
+
+
+def test_pictures_for_the_page_alone(trained, tmp_path):
+    """A file is no picture to a pipeline that cannot encode it."""
+    Image = pytest.importorskip("PIL.Image")
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "red.png")
+    source = write(tmp_path / "in.jsonl", [{"text": "my Rose", "image": "red.png"}])
+    summary = predict(
+        trained.model, source, tmp_path / "out.jsonl",
+        features=trained.store, images=tmp_path, html=tmp_path / "page.html",
+    )  # fmt: skip
+    assert summary.report.lost_pictures.named == ["in.jsonl:1: red.png"]
+    assert "<img" in (tmp_path / "page.html").read_text(encoding="utf8")
 
 
 def test_pictures_without_a_source_are_pointed_out(trained, tmp_path):
@@ -292,6 +348,48 @@ def test_a_store_of_another_encoder_is_refused(trained, tmp_path):
         result = run(tmp_path / "model", source, output, "--features", tmp_path / "store")
         assert result.exit_code == 0, result.output
         assert "2 posts labelled, 1 with their picture" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("in.jsonl", "in.jsonl"), "INPUT and OUTPUT"),
+        (("in.jsonl", "./link.jsonl"), "INPUT and OUTPUT"),
+        ((".", "in.jsonl"), "INPUT and OUTPUT"),
+        (("*.jsonl", "-", "--html", "in.jsonl"), "INPUT and --html"),
+        (("in.jsonl", "out.jsonl", "--report", "in.jsonl"), "INPUT and --report"),
+        (("in.jsonl", "out.jsonl", "--report", "out.jsonl"), "OUTPUT and --report"),
+        (("in.jsonl", "-", "--html", "a.html", "--report", "a.html"), "--html and --report"),
+    ],
+)
+def test_no_file_is_written_over_another(trained, tmp_path, monkeypatch, args, said):
+    monkeypatch.chdir(tmp_path)
+    before = write(tmp_path / "in.jsonl", POSTS).read_bytes()
+    (tmp_path / "link.jsonl").symlink_to("in.jsonl")
+    result = run(trained.blank, *args)
+    assert result.exit_code == 1
+    assert f"[M066] '{args[-1]}' cannot be both {said}:" in " ".join(result.output.split())
+    assert (tmp_path / "in.jsonl").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "link.jsonl"]
+    if "--report" not in args and "-" not in args:
+        with pytest.raises(ValueError, match=r"\[M066\]"):
+            predict(trained.blank, *args)
+
+
+@pytest.mark.parametrize("output", ["out.jsonl", "out/"])
+def test_a_pipeline_that_is_not_there(tmp_path, output):
+    source = write(tmp_path / "in.jsonl", POSTS)
+    result = run("no_such_pipeline", source, f"{tmp_path}/{output}")
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "[E050] Can't find model 'no_such_pipeline'" in " ".join(result.output.split())
+
+
+def test_stdin_has_one_format(trained):
+    result = run(trained.blank, "-", "-", "--format", "csv", input="text\nRose")
+    assert result.exit_code == 1
+    assert "[M153] --format csv cannot be had on stdin" in " ".join(result.output.split())
+    result = run(trained.blank, "-", "-", "--format", "jsonl", input=json.dumps(POSTS[0]))
+    assert result.exit_code == 0
 
 
 def test_a_failed_run_leaves_the_old_output(trained, tmp_path):

@@ -2,6 +2,7 @@ import json
 
 import pytest
 from spacy.cli._util import app
+from spacy.tokens import Doc
 from typer.testing import CliRunner
 
 import spacy_mner.cli  # noqa: F401 (attaches the commands)
@@ -47,6 +48,21 @@ def test_strict(trained, source, tmp_path):
     assert not list(tmp_path.glob("out/part-*"))
 
 
+def test_code_is_imported_once(trained, source, tmp_path):
+    """spaCy refuses an extension that is there already."""
+    code = tmp_path / "code.py"
+    name = "test_code_is_imported_once"
+    code.write_text(
+        f"from spacy.tokens import Doc\nDoc.set_extension('{name}', default=1)\n", encoding="utf8"
+    )
+    try:
+        for output in ("one/", "two/"):
+            result = run(trained.blank, source, f"{tmp_path}/{output}", "--code", code)
+            assert result.exit_code == 0, result.output
+    finally:
+        Doc.remove_extension(name)
+
+
 @pytest.mark.parametrize(
     ("args", "code"),
     [
@@ -56,7 +72,8 @@ def test_strict(trained, source, tmp_path):
         (("in.jsonl", "out/", "--address", "auto"), "M153"),
         (("in.jsonl", "out", "--engine", "spark"), "M006"),
         (("in.jsonl", "out", "--to", "xml"), "M006"),
-        (("in.jsonl", "in.jsonl", "--shard-size", "5"), "M151"),
+        (("in.jsonl", "in.jsonl", "--shard-size", "5"), "M066"),
+        (("in.jsonl", "out/", "--report", "in.jsonl"), "M066"),
         (("nothing.jsonl", "out/"), "M040"),
     ],
 )

@@ -1,0 +1,35 @@
+"""Where output goes if its name is a link, or that of a pipe."""
+
+import os
+import threading
+
+import pytest
+
+from spacy_mner.output import atomic_bytes
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_stays_one(tmp_path, exists):
+    target, link = tmp_path / "deep" / "target", tmp_path / "link"
+    target.parent.mkdir()
+    if exists:
+        target.write_bytes(b"old")
+    link.symlink_to("deep/target")
+    with atomic_bytes(link) as stream:
+        stream.write(b"new")
+    assert (link.is_symlink(), target.read_bytes()) == (True, b"new")
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes on Windows")
+def test_a_pipe_is_written_to(tmp_path):
+    """As a device is: the name is not given to a file."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    found = []
+    reader = threading.Thread(target=lambda: found.append(path.read_bytes()), daemon=True)
+    reader.start()
+    with atomic_bytes(path) as stream:
+        stream.write(b"new")
+    reader.join(timeout=30)
+    assert (found, path.is_fifo()) == ([b"new"], True)
