@@ -324,7 +324,9 @@ def _open_page(
 
 @contextlib.contextmanager
 def _open_output(path: Union[str, Path]) -> Iterator[IO[str]]:
-    if str(path) == "-":
+    if str(path) == "-" and not hasattr(sys.stdout, "buffer"):
+        yield sys.stdout  # a notebook's
+    elif str(path) == "-":
         # JSONL is UTF-8, whatever the terminal's encoding. A line that is written can be read at once.
         lines = io.TextIOWrapper(
             sys.stdout.buffer, encoding="utf8", newline="\n", line_buffering=True

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import spacy_mner.cli  # noqa: F401 (attaches the commands)
 from spacy_mner.batch import labelling
-from spacy_mner.batch.labelling import label_docs, make_attach
+from spacy_mner.batch.labelling import describe, label_docs, make_attach
 from spacy_mner.batch.summary import Summary
 from spacy_mner.cli.predict import predict
 from spacy_mner.extensions import set_extensions
@@ -125,7 +125,8 @@ def test_offsets_are_those_of_the_written_text(tokens, text, written):
     nlp = spacy.blank("en")
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "PER", "pattern": "Daisy"}])
     post = Post("x:1", tokens=tokens, text=text)
-    [record] = label_posts(nlp, lambda on_error: iter([post]), lambda doc, post: None, Summary())
+    labelled = label_docs(nlp, lambda on_error: iter([post]), lambda *args: None, Summary(), print)
+    [record] = [describe(*item) for item in labelled]
     start = written.index("Daisy")
     assert record["text"] == written
     assert record["tokens"] == tokens
