@@ -8,6 +8,7 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 import spacy_mner.cli  # noqa: F401 (attaches the commands)
+from spacy_mner.cli._output import fail_on_coded_errors
 from spacy_mner.cli.evaluate import evaluate
 
 
@@ -73,12 +74,17 @@ def test_unknown_condition_and_missing_data(trained, tmp_path):
     assert run("evaluate", trained.model, tmp_path / "no.spacy")[0] == 2
 
 
-def test_other_errors_are_not_hidden(tmp_path, trained):
-    result = CliRunner().invoke(
-        app, ["mner", "evaluate", str(tmp_path / "no_model"), str(trained.data)]
-    )
-    assert isinstance(result.exception, OSError)
-    assert "E050" in str(result.exception)
+def test_a_model_that_is_not_there(tmp_path, trained):
+    code, output = run("evaluate", tmp_path / "no_model", trained.data)
+    assert code == 1
+    assert "[E050]" in output
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), ValueError("E050 is no code")])
+def test_other_errors_are_not_hidden(error):
+    with pytest.raises(type(error)) as raised, fail_on_coded_errors():
+        raise error
+    assert raised.value is error
 
 
 def test_report(trained, tmp_path):
