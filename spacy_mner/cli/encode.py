@@ -159,7 +159,11 @@ def encode_images(
 
 
 def _print_summary(msg: Printer, summary: EncodeSummary, store: Path, what: str) -> None:
-    msg.good(f"{summary.encoded + summary.present} of {summary.total} {what} are in {store}")
+    found = summary.encoded + summary.present
+    if summary.total and not found:
+        msg.warn(f"None of {summary.total} {what} could be encoded: {store} got no vector")
+    else:
+        msg.good(f"{found} of {summary.total} {what} are in {store}")
     rows = [
         (f"{what.capitalize()} found", summary.total),
         ("Already in the store", summary.present),

@@ -71,6 +71,17 @@ def test_missing_pictures_are_named(folder, tmp_path):
     assert "1 could not be encoded (--strict)" in output
 
 
+def test_no_picture_could_be_encoded(folder, tmp_path, mean_colour):
+    options = ("--encoder", mean_colour)
+    assert run(folder, tmp_path / "store", *options)[0] == 0
+    for path in folder.iterdir():
+        path.write_bytes(b"x")
+    code, output = run(folder, tmp_path / "store", *options, "--overwrite")
+    assert code == 0
+    assert "None of 3 pictures could be encoded" in output
+    assert FeatureStore.open(tmp_path / "store").ids == ["p0", "p1", "p2"]
+
+
 def test_regions_and_overwrite(folder, tmp_path):
     assert run(folder, tmp_path / "store")[0] == 0
     code, output = run(folder, tmp_path / "store", "--regions")
