@@ -116,8 +116,10 @@ def replace_folder(write: Callable[[Path], Any], output: Path) -> None:
 @contextmanager
 def _atomic(path: Path) -> Iterator[int]:
     """A descriptor of a temporary file that becomes `path` when the block ends without an error."""
-    if path.exists() and not path.is_file() and not path.is_dir():
-        yield os.open(path, os.O_WRONLY)
+    # /dev/stdout may lead to a file that others write to as well.
+    in_dev = path.absolute().parent in (Path("/dev"), Path("/dev/fd"))
+    if path.exists() and not path.is_dir() and (in_dev or not path.is_file()):
+        yield os.open(path, os.O_WRONLY | os.O_APPEND)
         return
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)

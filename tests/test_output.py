@@ -2,10 +2,11 @@
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
-from spacy_mner.output import atomic_bytes
+from spacy_mner.output import atomic_bytes, atomic_text
 
 
 @pytest.mark.parametrize("exists", [True, False])
@@ -33,3 +34,12 @@ def test_a_pipe_is_written_to(tmp_path):
         stream.write(b"new")
     reader.join(timeout=30)
     assert (found, path.is_fifo()) == ([b"new"], True)
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="needs /dev/stdout")
+def test_stdout_by_its_path_is_not_replaced(capfd):
+    os.write(1, b"before\n")
+    with atomic_text(Path("/dev/stdout")) as stream:
+        stream.write("written\n")
+    os.write(1, b"after\n")
+    assert capfd.readouterr().out == "before\nwritten\nafter\n"
