@@ -17,6 +17,9 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+# They may lead to files, to which the shell, or this process, has written before.
+_STREAMS = {Path("/dev/stdout"): 1, Path("/dev/stderr"): 2}
+
 
 @contextmanager
 def atomic_text(path: Path) -> Iterator[IO[str]]:
@@ -116,10 +119,11 @@ def replace_folder(write: Callable[[Path], Any], output: Path) -> None:
 @contextmanager
 def _atomic(path: Path) -> Iterator[int]:
     """A descriptor of a temporary file that becomes `path` when the block ends without an error."""
-    # /dev/stdout may lead to a file that others write to as well.
-    in_dev = path.absolute().parent in (Path("/dev"), Path("/dev/fd"))
-    if path.exists() and not path.is_dir() and (in_dev or not path.is_file()):
-        yield os.open(path, os.O_WRONLY | os.O_APPEND)
+    if path in _STREAMS:
+        yield os.dup(_STREAMS[path])
+        return
+    if path.exists() and not path.is_file() and not path.is_dir():
+        yield os.open(path, os.O_WRONLY)
         return
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
