@@ -102,11 +102,12 @@ def own_layer_for_all(encoder_dir):
         yield
 
 
-# Of the component's contract, tests that make pipelines of the default config: neither a transformer as
-# the tagger's own layer nor one that it listens to is in them.
-OF_THE_DEFAULT_CONFIG = """
+# Of the component's contract, tests that make pipelines of the default config, or with a tok2vec of their
+# own: neither a transformer as the tagger's own layer nor one that it listens to is in them.
+WITHOUT_IT = """
     test_the_default_config_learns test_initialize_on_empty_docs_alone
     test_a_modality_of_the_default_config_can_be_left_out
+    test_a_doc_of_which_too_little_is_left_for_the_score
 """
 
 

@@ -6,9 +6,9 @@ from ..pipeline import test_mner
 from ..pipeline.builders import make_doc, make_nlp, picture
 from ..pipeline.test_mner import *  # noqa: F403
 from ..pipeline.test_mner import ambiguous, trained  # noqa: F401
-from .builders import OF_THE_DEFAULT_CONFIG, once, own_layer_for_all  # noqa: F401
+from .builders import WITHOUT_IT, once, own_layer_for_all  # noqa: F401
 
-for name in OF_THE_DEFAULT_CONFIG.split():
+for name in WITHOUT_IT.split():
     del globals()[name]
 
 test_all_combinations_learn_and_survive_saving = once(

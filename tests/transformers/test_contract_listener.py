@@ -7,7 +7,7 @@ from ..pipeline import builders, test_mner
 from ..pipeline.builders import make_doc, make_nlp, picture
 from ..pipeline.test_mner import *  # noqa: F403
 from ..pipeline.test_mner import ambiguous, trained  # noqa: F401
-from .builders import LISTENER, OF_THE_DEFAULT_CONFIG, once, transformer_config
+from .builders import LISTENER, WITHOUT_IT, once, transformer_config
 
 # They call the component by itself, or compare it with a sum over the model's own output for docs that no
 # pipeline has seen: a listener has nothing to listen to then (spaCy's E203). test_contract_layer.py has them.
@@ -22,7 +22,7 @@ ALONE = """
     test_reference_pictures_can_be_ignored test_what_is_annotated_in_training_sees_the_pictures
     test_other_width_of_the_word_vectors
 """
-for name in (ALONE + OF_THE_DEFAULT_CONFIG).split():
+for name in (ALONE + WITHOUT_IT).split():
     del globals()[name]
 
 test_all_combinations_learn_and_survive_saving = once(
