@@ -124,9 +124,9 @@ def predict_cli(
     `tokens` may stand in place of `text`. OUTPUT gets one line a post in the same order: id, text,
     tokens and image if they were given, image_used, entities with start, end (characters of text),
     label, text and score, and weights with --weights; in shards, source, too. A post that cannot be
-    read becomes {"id", "source", "error"}; it stops the run only with --strict. If no
-    post could be read, the exit code is 1. Posts are read, labelled and written as they come, so the
-    input may be of any length.
+    read becomes {"id", "source", "error"}; it stops the run only with --strict. If no post could be
+    read, the exit code is 1. Posts are read, labelled and written as they come, so the input may be
+    of any length.
 
     If OUTPUT is a folder (it exists, ends with a slash, or an option is about shards), the posts are
     written in shards, each of which is complete or absent: a run that was killed goes on where it

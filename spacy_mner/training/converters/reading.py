@@ -87,14 +87,15 @@ def find_files(path: Union[str, Path], format: str = "auto") -> List[Path]:
     suffixes = [s for s, name in SUFFIXES.items() if format in ("auto", name)]
     if root.is_dir():
         detail = ", a folder without any"
+        entries = sorted(root.iterdir())
         files = [
             p
-            for p in sorted(root.iterdir())
+            for p in entries
             if p.is_file() and p.suffix.lower() in suffixes and not p.name.startswith(".")
         ]
         packed = [
             p.name
-            for p in sorted(root.iterdir())
+            for p in entries
             if p.suffix.lower() in _PACKED and Path(p.stem).suffix.lower() in suffixes
         ]
         if packed:
