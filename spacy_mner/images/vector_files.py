@@ -135,8 +135,9 @@ def _read_parquet(path: Path) -> Tuple[Optional[List[str]], Rows]:
     names: List[str] = []
     rows: List[np.ndarray] = []
     for name, vector in zip(table[id_column], table[vector_column], strict=True):
-        if vector.is_valid:  # a picture without a vector is a missing one
-            names += _strings([name.as_py()])
+        # A picture without a vector is a missing one, and a vector without a picture nobody's.
+        if vector.is_valid and name.is_valid:
+            names.append(_whole(name.as_py()))
             rows.append(_from_arrow(vector))
     return names, rows
 
@@ -175,6 +176,13 @@ def _split(path: Path, array: np.ndarray) -> Rows:
     if array.ndim not in (2, 3):
         raise _unusable(path, f"its array has the shape {array.shape}, not (N, D) or (N, R, D)")
     return list(array)
+
+
+def _whole(name: Any) -> str:
+    # pandas makes floats of a column of whole numbers in which one is missing.
+    if isinstance(name, float) and name.is_integer():
+        name = int(name)
+    return _strings([name])[0]
 
 
 def _strings(names: Sequence[Any]) -> List[str]:

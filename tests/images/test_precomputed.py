@@ -103,10 +103,10 @@ def test_pictures_without_a_vector_in_parquet(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     kind = pyarrow.list_(pyarrow.float32(), 2)
-    vectors = pyarrow.array([[1, 2], None, [3, 4]], type=kind)
-    parquet.write_table(
-        pyarrow.table({"id": [1, 2, 3], "embedding": vectors}), tmp_path / "v.parquet"
-    )
+    vectors = pyarrow.array([[1, 2], None, [3, 4], [5, 6]], type=kind)
+    # pandas writes whole numbers as floats if one is missing.
+    ids = pyarrow.array([1.0, 2.0, 3.0, None])
+    parquet.write_table(pyarrow.table({"id": ids, "embedding": vectors}), tmp_path / "v.parquet")
     encoder = create_precomputed_encoder(tmp_path / "v.parquet")
     assert encoder.ids == ["1", "3"]
     assert encoder.read("3").tolist() == [3.0, 4.0]
