@@ -1,6 +1,5 @@
 """Labels a stream of posts: what `spacy mner predict` does between its input and its output."""
 
-import contextlib
 import json
 import sys
 from collections import deque
@@ -24,6 +23,8 @@ from .summary import Summary
 
 # Words met for the first time are forgotten after so many posts, or a stream would fill the memory.
 POSTS_PER_ZONE = 10_000
+# Other processes keep words of their own until they end, and take a second to start.
+POSTS_PER_ZONE_OF_PROCESSES = 100_000
 
 Reader = Callable[[OnError], Iterator[Post]]
 Record = Dict[str, Any]
@@ -87,15 +88,13 @@ def label_docs(
             yield doc
 
     docs = make_docs()
-    done = False
-    while not done:
-        done = True
-        # Processes keep words of their own, and a zone cannot reach into them.
-        zone = nlp.memory_zone() if n_process == 1 else contextlib.nullcontext()
-        with zone:
-            part = islice(docs, POSTS_PER_ZONE) if n_process == 1 else docs
-            for doc in nlp.pipe(part, batch_size=batch_size, n_process=n_process):
-                done = n_process > 1
+    size = POSTS_PER_ZONE if n_process == 1 else POSTS_PER_ZONE_OF_PROCESSES
+    n_posts = size
+    while n_posts == size:
+        n_posts = 0
+        with nlp.memory_zone():
+            for doc in nlp.pipe(islice(docs, size), batch_size=batch_size, n_process=n_process):
+                n_posts += 1
                 post, errors = waiting.popleft()
                 summary.posts += 1
                 summary.entities += len(doc.ents)

@@ -193,11 +193,15 @@ def test_several_processes_on_a_gpu_are_refused_at_once(tmp_path):
     assert "[M153] --n-process 2 cannot be had on a GPU" in " ".join(done.output.split())
 
 
-def test_words_are_forgotten_in_a_long_stream(trained, monkeypatch):
+@pytest.mark.parametrize("n_process", [1, 2])
+def test_words_are_forgotten_in_a_long_stream(n_process, trained, monkeypatch):
     monkeypatch.setattr(labelling, "POSTS_PER_ZONE", 5)
+    monkeypatch.setattr(labelling, "POSTS_PER_ZONE_OF_PROCESSES", 5)
     nlp = spacy.load(trained.model)
     posts = [Post(source=f"x:{i}", id=str(i), text=f"Daisy word{i}") for i in range(23)]
-    labelled = label_docs(nlp, lambda on_error: iter(posts), lambda *args: None, Summary(), print)
+    labelled = label_docs(
+        nlp, lambda on_error: iter(posts), lambda *args: None, Summary(), print, n_process=n_process
+    )
     sizes = []
     for i, (post, doc) in enumerate(labelled):
         assert (post, doc.text) == (posts[i], posts[i].text)
