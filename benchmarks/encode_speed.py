@@ -31,6 +31,7 @@ from spacy_mner.images import efficientnet, reading
 from spacy_mner.images.compute import BATCH_IN_THREADS, compute_vectors
 from spacy_mner.images.efficientnet import create_efficientnet_lite0
 from spacy_mner.images.encode import encode
+from spacy_mner.images.googlenet import create_googlenet
 from spacy_mner.images.reading import read_rgb
 
 # Those that come inside the package; nothing is downloaded.
@@ -59,7 +60,7 @@ def main(
             compare_vectors(paths)
             return
         for name in networks or NETWORKS:
-            encoder, plain = NETWORKS[name]()
+            encoder, plain = NETWORKS[name](Path(folder))
             print(f"{name}: {pictures} pictures, batches of {batch_size}, {threads} threads")
             measure(encoder, plain, paths, Path(folder) / "store", rounds, batch_size)
 
@@ -132,34 +133,12 @@ def make_pictures(folder: Path, n: int) -> list[Path]:
     return paths
 
 
-class GoogLeNet:
-    """An image encoder like the registered ones."""
-
-    name, width, reads, parallel = "googlenet", 1024, "picture", True
-
-    def __init__(self) -> None:
-        self.settings: dict[str, Any] = {}
-        self.network = make_googlenet().to(memory_format=torch.channels_last)
-
-    def read(self, source: Any) -> np.ndarray:
-        image = v2.functional.resize(read_rgb(source, at_least=256), [256])
-        return np.asarray(v2.functional.center_crop(image, [224, 224]))
-
-    def encode(self, batch: list[np.ndarray]) -> list[np.ndarray]:
-        with torch.inference_mode():
-            pixels = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 255
-            return list(self.network((pixels - 0.45) / 0.225).numpy())
-
-
-def make_googlenet() -> torch.nn.Module:
-    network = torchvision.models.googlenet(weights=None, aux_logits=False, init_weights=False)
-    network.fc = torch.nn.Identity()
-    return network.eval()
-
-
-def with_googlenet() -> tuple[Any, Callable]:
+def with_googlenet(folder: Path) -> tuple[Any, Callable]:
     """The encoder, and what a plain loop does to one picture."""
-    network = make_googlenet()
+    network = torchvision.models.googlenet(weights=None, init_weights=False, transform_input=True)
+    torch.save(network.state_dict(), folder / "googlenet.pth")
+    network.fc = torch.nn.Identity()
+    network.eval()
     transform = v2.Compose(
         [
             v2.Resize(256),
@@ -169,12 +148,13 @@ def with_googlenet() -> tuple[Any, Callable]:
             v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
         ]
     )
-    return GoogLeNet(), lambda path: network(transform(Image.open(path).convert("RGB"))[None])[
-        0
-    ].numpy()
+    return (
+        create_googlenet(path=folder / "googlenet.pth"),
+        lambda path: network(transform(Image.open(path).convert("RGB"))[None])[0].numpy(),
+    )
 
 
-def with_efficientnet() -> tuple[Any, Callable]:
+def with_efficientnet(folder: Path) -> tuple[Any, Callable]:
     """The encoder, and what a plain loop does to one picture."""
     network = EfficientNet.from_name("efficientnet-lite0").eval()  # as the package has it
     transform = v2.Compose(

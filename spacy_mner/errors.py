@@ -197,6 +197,7 @@ class Errors(metaclass=_WithCodes):
         "(H, W), (H, W, 3) or (H, W, 4) of uint8, uint16, bool or floats from 0 to 1."
     )
     M024 = "The path '{source}' leaves its folder '{folder}' and is not followed."
+    M025 = "There is no picture {source} in {place}."
     M026 = (
         "'{path}' is not a feature store: {problem}. "
         "Make one with: python -m spacy mner encode SOURCE STORE"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import srsly
+import torch
 from spacy.tokens import DocBin
 from thinc.api import Config
 
@@ -78,6 +79,22 @@ def test_scores_cost(files, tmp_path, capsys):
     assert with_.startswith("with scores")
     assert by_best.startswith("scores cost ")
     assert by_median.endswith("by the median of 2 pairs")
+
+
+def test_encode_speed(capsys):
+    pytest.importorskip("skimage", reason="needs scikit-image")
+    pytest.importorskip("efficientnet_lite_pytorch", reason="needs efficientnet-lite-pytorch")
+    encode_speed = import_module("encode_speed")
+    before = torch.get_num_threads()
+    try:
+        encode_speed.main(pictures=9, rounds=1)
+    finally:
+        torch.set_num_threads(before)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines if "pictures, batches" in line] == [
+        "efficientnet_lite0", "googlenet",
+    ]  # fmt: skip
+    assert sum("folder to store / network alone in threads" in line for line in lines) == 2
 
 
 def test_linearity(files, tmp_path, capsys):

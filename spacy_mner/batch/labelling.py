@@ -19,6 +19,7 @@ from ..training.converters.fields import post_from_fields
 from ..training.converters.lines import BOM
 from ..training.converters.pictures import attach_features, attach_files
 from ..training.converters.records import OnError
+from ..training.converters.report import Report
 from .summary import Summary
 
 # Words met for the first time are forgotten after so many posts, or a stream would fill the memory.
@@ -28,19 +29,27 @@ POSTS_PER_ZONE_OF_PROCESSES = 100_000
 
 Reader = Callable[[OnError], Iterator[Post]]
 Record = Dict[str, Any]
+# Gives a doc the picture of its post. Returns why pictures that the post names are missing.
+Attach = Callable[[Doc, Post], List[str]]
 
 
 class Labelled(NamedTuple):
-    """A post and the Doc with its entities."""
+    """A post and the Doc with its entities.
+
+    post (Post): The post.
+    doc (Doc): The same with its entities.
+    image_errors (List[str]): Why pictures that it names are missing.
+    """
 
     post: Post
     doc: Doc
+    image_errors: List[str]
 
 
 def label_docs(
     nlp: Language,
     read: Reader,
-    attach: Callable[[Doc, Post], None],
+    attach: Attach,
     summary: Summary,
     on_error: OnError,
     *,
@@ -52,7 +61,7 @@ def label_docs(
 
     nlp (Language): The pipeline.
     read (Reader): Called once with a function for bad records; yields posts.
-    attach (Callable): Gives a doc the picture of its post.
+    attach (Attach): Gives a doc the picture of its post, or says why it cannot.
     summary (Summary): Counts what happens.
     on_error (OnError): Called with each record that cannot be used, in its place among the posts.
     batch_size (Optional[int]): Posts per batch.
@@ -63,14 +72,14 @@ def label_docs(
     """
     # The pipeline reads ahead: what has been read and not been labelled waits here, in order, each post
     # with the bad records that come after it.
-    waiting: Deque[Tuple[Post, List[RecordError]]] = deque()
+    waiting: Deque[Tuple[Post, List[str], List[RecordError]]] = deque()
 
     def reject(error: RecordError) -> None:
         if strict:
             raise error
         summary.report.add_bad(error)
         if waiting:
-            waiting[-1][1].append(error)
+            waiting[-1][-1].append(error)
         else:
             on_error(error)
 
@@ -83,8 +92,7 @@ def label_docs(
                 error.id = post.id
                 reject(error)
                 continue
-            attach(doc, post)
-            waiting.append((post, []))
+            waiting.append((post, attach(doc, post), []))
             yield doc
 
     docs = make_docs()
@@ -95,36 +103,38 @@ def label_docs(
         with nlp.memory_zone():
             for doc in nlp.pipe(islice(docs, size), batch_size=batch_size, n_process=n_process):
                 n_posts += 1
-                post, errors = waiting.popleft()
+                post, reasons, errors = waiting.popleft()
                 summary.posts += 1
                 summary.entities += len(doc.ents)
                 summary.with_picture += doc._.image_vec is not None
-                for reason in doc._.image_errors or ():
+                unreadable = doc._.image_errors or []
+                for reason in unreadable:
                     summary.report.unreadable_pictures.add(f"{post.source}: {reason}")
-                yield Labelled(post, doc)
+                yield Labelled(post, doc, [*reasons, *unreadable])
                 for error in errors:
                     on_error(error)
 
 
-def make_attach(
-    store: Optional[FeatureStore], images: Optional[Path], summary: Summary
-) -> Callable[[Doc, Post], None]:
+def make_attach(store: Optional[FeatureStore], images: Optional[Path], summary: Summary) -> Attach:
     """Make the function that gives a doc the picture of its post.
 
     store (Optional[FeatureStore]): where vectors are looked up, first.
     images (Optional[Path]): folder with the files.
     summary (Summary): counts pictures that were lost or had no source.
-    RETURNS (Callable[[Doc, Post], None]): for `label_docs`.
+    RETURNS (Attach): for `label_docs`.
     """
 
-    def attach(doc: Doc, post: Post) -> None:
-        last = images is None
-        if store is not None and attach_features(doc, post, store, summary.report, last=last):
-            return
-        if images is not None:
-            attach_files(doc, post, images, summary.report)
-        elif store is None and post.images:
-            summary.unused_pictures += 1
+    def attach(doc: Doc, post: Post) -> List[str]:
+        if store is None and images is None:
+            summary.unused_pictures += bool(post.images)
+            return []
+        here = Report()
+        found = store is not None and attach_features(doc, post, store, here, last=images is None)
+        if images is not None and not found:
+            attach_files(doc, post, images, here)
+        summary.report.add_pictures(here)
+        reasons = [*here.lost_pictures.named, *here.broken_pictures.named]
+        return [reason.removeprefix(f"{post.source}: ") for reason in reasons]
 
     return attach
 
@@ -153,13 +163,9 @@ def describe_error(error: RecordError) -> Record:
     return {"id": error.id, "source": error.source, "error": str(error)}
 
 
-def describe(post: Post, doc: Doc) -> Record:
-    """Say what was found in a post.
-
-    post (Post): The post.
-    doc (Doc): The same with its entities.
-    RETURNS (Record): JSON values.
-    """
+def describe(labelled: Labelled) -> Record:
+    """labelled (Labelled): What was found in a post. RETURNS (Record): The same as JSON."""
+    post, doc, image_errors = labelled
     text, places = _locate_entities(post, doc)
     record: Record = {"id": post.id, "text": text}
     if post.tokens is not None:
@@ -167,6 +173,8 @@ def describe(post: Post, doc: Doc) -> Record:
     if post.image is not None:
         record["image"] = post.image
     record["image_used"] = doc._.image_vec is not None
+    if image_errors:
+        record["image_errors"] = image_errors
     record["entities"] = [
         {
             "start": start,

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Callable, Dict, Iterator, List, NamedTuple, Protocol
 
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import DocBin
 
 from ..errors import missing_package
 from ..output import atomic_bytes, atomic_text, sync
-from ..training.converters import Post, RecordError
-from .labelling import Record, describe, describe_error
+from ..training.converters import RecordError
+from .labelling import Labelled, Record, describe, describe_error
 
 _ROWS = 1024  # of a Parquet row group: what is held in memory
 
@@ -18,7 +18,7 @@ _ROWS = 1024  # of a Parquet row group: what is held in memory
 class Sink(Protocol):
     """Takes what was labelled, in order."""
 
-    def add(self, post: Post, doc: Doc) -> None:
+    def add(self, labelled: Labelled) -> None:
         """A post and the same with its entities."""
 
     def add_error(self, error: RecordError) -> None:
@@ -92,6 +92,7 @@ def _make_schema(pyarrow: Any) -> Any:
         "tokens": strings,
         "image": strings,
         "image_used": pyarrow.bool_(),
+        "image_errors": strings,
         "entities": pyarrow.list_(pyarrow.struct(entity)),
         "weights": pyarrow.struct(weights),
         "error": string,
@@ -101,7 +102,8 @@ def _make_schema(pyarrow: Any) -> Any:
 
 @contextmanager
 def open_docbin(path: Path) -> Iterator[Sink]:
-    """The docs, with the post's `id` and `source` and `image_used` in `Doc.user_data`.
+    """The docs, with the post's `id` and `source` and `image_used` in `Doc.user_data`, and why pictures are
+    missing in `Doc._.image_errors`.
 
     The vectors of the pictures stay out, because they would be nearly all of the file. Records that
     could not be used are not in it.
@@ -122,9 +124,9 @@ class _Records:
     def __init__(self, write: Callable[[Record], None]) -> None:
         self._write = write
 
-    def add(self, post: Post, doc: Doc) -> None:
-        record = describe(post, doc)
-        self._write({"id": record.pop("id"), "source": post.source, **record})
+    def add(self, labelled: Labelled) -> None:
+        record = describe(labelled)
+        self._write({"id": record.pop("id"), "source": labelled.post.source, **record})
 
     def add_error(self, error: RecordError) -> None:
         self._write(describe_error(error))
@@ -136,7 +138,9 @@ class _Docs:
     def __init__(self) -> None:
         self.bin = DocBin(store_user_data=True)
 
-    def add(self, post: Post, doc: Doc) -> None:
+    def add(self, labelled: Labelled) -> None:
+        post, doc, image_errors = labelled
+        doc._.image_errors = image_errors or None
         doc.user_data["image_used"] = doc._.image_vec is not None
         doc.user_data.update(id=post.id, source=post.source)
         doc._.image_vec = None

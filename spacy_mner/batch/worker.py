@@ -107,8 +107,8 @@ class Worker:
                 batch_size=self.settings.batch_size,
                 strict=self.settings.strict,
             )
-            for post, doc in labelled:
-                sink.add(post, doc)
+            for item in labelled:
+                sink.add(item)
                 count()
         result = summary.to_dict()
         self.folder.finish(shard.number, result)

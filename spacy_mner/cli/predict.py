@@ -122,11 +122,11 @@ def predict_cli(
 
     INPUT holds one post a line, such as {"id": "7", "text": "Daisy at home", "image": "daisy.jpg"};
     `tokens` may stand in place of `text`. OUTPUT gets one line a post in the same order: id, text,
-    tokens and image if they were given, image_used, entities with start, end (characters of text),
-    label, text and score, and weights with --weights; in shards, source, too. A post that cannot be
-    read becomes {"id", "source", "error"}; it stops the run only with --strict. If no post could be
-    read, the exit code is 1. Posts are read, labelled and written as they come, so the input may be
-    of any length.
+    tokens and image if they were given, image_used, image_errors (why pictures are missing, if any
+    are), entities with start, end (characters of text), label, text and score, and weights with
+    --weights; in shards, source, too. A post that cannot be read becomes {"id", "source", "error"};
+    it stops the run only with --strict. If no post could be read, the exit code is 1. Posts are
+    read, labelled and written as they come, so the input may be of any length.
 
     If OUTPUT is a folder (it exists, ends with a slash, or an option is about shards), the posts are
     written in shards, each of which is complete or absent: a run that was killed goes on where it
@@ -296,8 +296,8 @@ def predict(
             n_process=n_process,
             strict=strict,
         )
-        for post, doc in labelled:
-            write(describe(post, doc))
+        for item in labelled:
+            write(describe(item))
     return summary
 
 

@@ -96,7 +96,9 @@ def inside(folder: Union[str, Path], relative: Union[str, Path]) -> Path:
         path = (root / relative).resolve()
     except (OSError, ValueError, RuntimeError) as err:  # NUL bytes; links in a circle
         reason = _reason(err)
-        raise ImageReadError(Errors.M020.format(source=repr(str(relative)), reason=reason)) from err
+        raise ImageReadError(
+            Errors.M020.format(source=_short(str(relative)), reason=reason)
+        ) from err
     if not path.is_relative_to(root):
         raise ImageReadError(
             Errors.M024.format(source=_short(str(relative)), folder=_short(str(folder)))

@@ -73,7 +73,7 @@ def from_hugging_face(
     RETURNS (Path): The file.
     RAISES (ValueError): If none is there, or can be downloaded.
     """
-    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import constants, errors, hf_hub_download, try_to_load_from_cache
 
     for file in files:
         cached = try_to_load_from_cache(repo, file, revision=revision)
@@ -90,6 +90,10 @@ def from_hugging_face(
             return Path(hf_hub_download(repo, file, revision=revision))
         except Exception as err:  # the library's own, or one of its HTTP client's
             reason = err
+        # Another file is worth asking for where this one is not in the repository, not without network,
+        # where each takes the library half a minute.
+        if isinstance(reason, errors.LocalEntryNotFoundError):
+            break
     raise ValueError(Errors.M103.format(model=model, reason=reason, path=path)) from reason
 
 

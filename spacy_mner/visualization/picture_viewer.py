@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..errors import is_coded, without_code
-from ..images.reading import ImageReadError, describe, inside
+from ..images.reading import ImageReadError, describe
 from ..images.types import ImageEncoder, Tagger
-from ..training.converters.pictures import find_image
+from ..training.converters.pictures import find_image, why_missing
 from .thumbnails import Thumbnail, make_thumbnail
 
 N_TAGS = 3
@@ -91,8 +91,7 @@ class PictureViewer:
 def _find(name: str, folder: Path) -> Path:
     path = find_image(name, folder)
     if path is None:
-        inside(folder, name)  # says it if the name leads elsewhere
-        raise ImageReadError(f"The picture {describe(name)} is not below the folder with pictures.")
+        raise ImageReadError(why_missing(name, folder))
     return path
 
 

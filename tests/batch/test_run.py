@@ -53,6 +53,7 @@ def test_parquet(trained, posts, tmp_path):
     for row, record in zip(rows, expected, strict=True):
         image = record.get("image")
         assert row == {**dict.fromkeys(row), **record, "image": [image] if image else None}
+    assert [row["id"] for row in rows if row["image_errors"]] == ["p20"]
     # What was written can be read again.
     found = list(read_posts(tmp_path / "parquet", on_error=lambda error: None))
     assert [post.id for post in found] == [f"p{i}" for i in range(posts.n)]
@@ -75,12 +76,14 @@ def test_docbin(trained, posts, tmp_path):
     for doc, record in zip(docs, expected, strict=True):
         for key in ("id", "source", "image_used"):
             assert doc.user_data[key] == record[key]
+        assert list(doc._.image_errors or ()) == record.get("image_errors", [])
         assert doc.text == record["text"]
         ents = [(e.start_char, e.end_char, e.label_, round(e._.score, 4)) for e in doc.ents]
         names = ("start", "end", "label", "score")
         assert ents == [tuple(e[name] for name in names) for e in record["entities"]]
         assert doc._.image_vec is None
     assert any(doc.ents for doc in docs)
+    assert [doc.user_data["id"] for doc in docs if doc._.image_errors] == ["p20"]
 
 
 @pytest.mark.parametrize("to", ["jsonl", "parquet", "docbin"])

@@ -99,15 +99,17 @@ def test_pipe_over_posts_with_paths(trained_on_files, tmp_path):
 
 
 @pytest.mark.parametrize("n_process", [1, 2])
-def test_spacy_apply(trained_on_files, tmp_path, n_process):
+def test_spacy_apply_to_a_folder(trained_on_files, tmp_path, n_process):
     nlp = spacy.blank("en")
     docs = []
     for name in PICTURES:
         doc = nlp.make_doc(TEXT)
         doc._.image = path_of(name, trained_on_files.images)
         docs.append(doc)
-    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "in.spacy")
-    command = ["apply", trained_on_files.model, tmp_path / "in.spacy", tmp_path / "out.spacy"]
+    (tmp_path / "in").mkdir()
+    DocBin(docs=docs[:4], store_user_data=True).to_disk(tmp_path / "in/a.spacy")
+    DocBin(docs=docs[4:], store_user_data=True).to_disk(tmp_path / "in/b.spacy")
+    command = ["apply", trained_on_files.model, tmp_path / "in", tmp_path / "out.spacy"]
     run_spacy(n_process, *command)
     found = read_docs(tmp_path / "out.spacy")
     assert [is_person(doc) for doc in found] == PERSONS
@@ -140,10 +142,12 @@ def test_predict_on_a_folder(trained_on_files, tmp_path, n_process):
     assert unreadable in done.stderr
     assert re.search(r"2\.jsonl:1: \[M020\] The picture .*broken\.png cannot be read", unreadable)
     address = report["lost_pictures"]["named"][-1]
-    assert "2.jsonl:2: https://a.org/else.png ([M022]" in address
+    assert "2.jsonl:2: [M022] https://a.org/else.png is an address" in address
     lines = (tmp_path / "out.jsonl").read_text(encoding="utf8").splitlines()
     rows = sorted(map(json.loads, lines), key=lambda row: row["id"])
     assert [row["image_used"] for row in rows[7:]] == [False, False]
+    reasons = [reason for row in rows[7:] for reason in row["image_errors"]]
+    assert [name.split(": ", maxsplit=1)[1] for name in (unreadable, address)] == reasons
     rows = rows[:7]
     assert [row["image_used"] for row in rows] == [x in ("person", "thing") for x in PICTURES]
     found = [[(ent["text"], ent["label"]) for ent in row["entities"]] for row in rows]
@@ -183,7 +187,7 @@ def test_real_tweets_with_their_pictures(trained_on_files, tmp_path, request):
         assert "could not be used" not in done.stderr
         rows.append([json.loads(x) for x in output.read_text(encoding="utf8").splitlines()])
     assert "weights" not in rows[1][0]
-    assert_page(page, 20)
+    assert assert_page(page, 20).count("in the picture:") == 20  # the encoder's tags
     for one, two, doc in zip(*rows, docs, strict=True):
         assert one["tokens"] == two["tokens"] == [token.text for token in doc]
         assert one["image_used"] is two["image_used"] is True

@@ -125,8 +125,8 @@ def test_offsets_are_those_of_the_written_text(tokens, text, written):
     nlp = spacy.blank("en")
     nlp.add_pipe("entity_ruler").add_patterns([{"label": "PER", "pattern": "Daisy"}])
     post = Post("x:1", tokens=tokens, text=text)
-    labelled = label_docs(nlp, lambda on_error: iter([post]), lambda *args: None, Summary(), print)
-    [record] = [describe(*item) for item in labelled]
+    labelled = label_docs(nlp, lambda on_error: iter([post]), lambda *args: [], Summary(), print)
+    [record] = [describe(item) for item in labelled]
     start = written.index("Daisy")
     assert record["text"] == written
     assert record["tokens"] == tokens
@@ -200,10 +200,10 @@ def test_words_are_forgotten_in_a_long_stream(n_process, trained, monkeypatch):
     nlp = spacy.load(trained.model)
     posts = [Post(source=f"x:{i}", id=str(i), text=f"Daisy word{i}") for i in range(23)]
     labelled = label_docs(
-        nlp, lambda on_error: iter(posts), lambda *args: None, Summary(), print, n_process=n_process
+        nlp, lambda on_error: iter(posts), lambda *args: [], Summary(), print, n_process=n_process
     )
     sizes = []
-    for i, (post, doc) in enumerate(labelled):
+    for i, (post, doc, _) in enumerate(labelled):
         assert (post, doc.text) == (posts[i], posts[i].text)
         sizes.append(len(nlp.vocab.strings))
     assert i == 22
@@ -223,8 +223,8 @@ def test_bad_records_are_not_held(trained):
         on_error(RecordError("M045", "last"))
 
     nlp = spacy.load(trained.model)
-    labelled = label_docs(nlp, read, lambda *args: None, Summary(), written.append)
-    for post, _ in labelled:
+    labelled = label_docs(nlp, read, lambda *args: [], Summary(), written.append)
+    for post, *_ in labelled:
         written.append(post)
     assert [item.source for item in written] == [*map(str, range(n)), "good", "last"]
 
@@ -261,7 +261,9 @@ def test_pictures_for_the_page_alone(trained, tmp_path):
         trained.model, source, tmp_path / "out.jsonl",
         features=trained.store, images=tmp_path, html=tmp_path / "page.html",
     )  # fmt: skip
-    assert summary.report.lost_pictures.named == ["in.jsonl:1: red.png"]
+    reason = "[M025] There is no picture red.png in the feature store."
+    assert summary.report.lost_pictures.named == [f"in.jsonl:1: {reason}"]
+    assert [row["image_errors"] for row in read(tmp_path / "out.jsonl")] == [[reason]]
     assert "<img" in (tmp_path / "page.html").read_text(encoding="utf8")
 
 
@@ -292,8 +294,12 @@ def test_pictures_from_a_folder(trained, tmp_path):
     names = ["red.png", "red", "../outside.png", None]
     source = write(tmp_path / "in.jsonl", [{"text": "a post", "image": name} for name in names])
     summary = predict(tmp_path / "model", source, tmp_path / "out.jsonl", images=folder)
-    assert [row["image_used"] for row in read(tmp_path / "out.jsonl")] == [True, True, False, False]
-    assert summary.report.lost_pictures.count == 1
+    rows = read(tmp_path / "out.jsonl")
+    assert [row["image_used"] for row in rows] == [True, True, False, False]
+    assert ["image_errors" in row for row in rows] == [False, False, True, False]
+    (reason,) = rows[2]["image_errors"]
+    assert reason.startswith("[M024] The path '../outside.png' leaves its folder")
+    assert summary.report.lost_pictures.named == [f"in.jsonl:3: {reason}"]
 
 
 def test_a_picture_is_lost_if_neither_store_nor_folder_has_it(trained, tmp_path):
@@ -303,11 +309,13 @@ def test_a_picture_is_lost_if_neither_store_nor_folder_has_it(trained, tmp_path)
     summary = Summary()
     attach = make_attach(FeatureStore.open(trained.store), tmp_path, summary)
     docs = [spacy.blank("en")("a") for _ in posts]
-    for doc, post in zip(docs, posts, strict=True):
-        attach(doc, post)
+    reasons = [attach(doc, post) for doc, post in zip(docs, posts, strict=True)]
     assert [doc._.image_vec is not None for doc in docs] == [True, False, False, True]
     assert docs[1]._.image == str(tmp_path / "file.png")
-    assert summary.report.lost_pictures.named == ["x:1: nowhere.jpg", "x:1: gone.jpg"]
+    lost = [f"[M025] There is no picture {name} in the " for name in ("nowhere.jpg", "gone.jpg")]
+    assert reasons == [[], [], [f"{lost[0]}folder {tmp_path}."], [f"{lost[1]}feature store."]]
+    named = [f"x:1: {reason}" for [reason] in reasons[2:]]
+    assert summary.report.lost_pictures.named == named
 
 
 def test_options_that_the_pipeline_cannot_serve(trained, tmp_path):

@@ -96,6 +96,24 @@ def test_batches_are_computed_at_the_same_time():
 
 
 @pytest.mark.usefixtures("two_threads")
+def test_pictures_are_read_while_the_network_computes():
+    """Also for an encoder that is asked by one thread, as all are on a GPU."""
+    read_ahead = threading.Event()
+
+    class Waits(Numbers):
+        def read(self, source):
+            if source >= 4:  # of the second batch
+                read_ahead.set()
+            return super().read(source)
+
+        def encode(self, batch):
+            assert read_ahead.wait(timeout=60)
+            return super().encode(batch)
+
+    assert len(run(Waits(False), range(12), batch_size=4)) == 12
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_the_network_is_loaded_once():
     class Loads(Numbers):
         loaded = 0

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 from pathlib import Path
 
 import numpy as np
@@ -114,20 +113,6 @@ def cache(tmp_path, monkeypatch):
     constants = pytest.importorskip("huggingface_hub.constants")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     return tmp_path / "hub"
-
-
-@pytest.fixture
-def connections(monkeypatch):
-    """Connections that somebody tried to open: all are refused."""
-    tried = []
-
-    def refuse(self, address):
-        tried.append(address)
-        raise ConnectionRefusedError(f"no connection to {address}")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *args, **kwargs: refuse(None, host))
-    return tried
 
 
 def test_a_name_is_looked_up_in_the_cache(cache, connections):

@@ -1,6 +1,7 @@
 """timm's networks: the same numbers as timm gives for the same weights."""
 
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -120,6 +121,23 @@ def test_weights_are_found_in_the_cache(tmp_path, monkeypatch):
     assert encoder.settings == expected.settings
     item = encoder.read(PICTURES[0])
     np.testing.assert_array_equal(encoder.encode([item]), expected.encode([item]))
+
+
+def test_a_download_without_network_says_where_the_file_belongs(tmp_path, monkeypatch, connections):
+    hub = pytest.importorskip("huggingface_hub")
+    download, asked = hub.hf_hub_download, []
+    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(
+        hub, "hf_hub_download", lambda *a, **b: asked.append(a) or download(*a, **b)
+    )
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # the library tries several times
+    encoder = create_timm_encoder("test_resnet", download=True)
+    with pytest.raises(ValueError, match=r"M103.*cannot be downloaded.*`path`") as caught:
+        encoder.encode([encoder.read(PICTURES[0])])
+    folder = tmp_path / "models--timm--test_resnet.r160_in1k" / "snapshots" / "main"
+    assert f"put it there: {folder / 'model.safetensors'}," in str(caught.value)
+    assert connections
+    assert len(asked) == 1  # half a minute each
 
 
 @pytest.mark.slow

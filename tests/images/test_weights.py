@@ -86,8 +86,9 @@ def test_a_download_that_fails_or_is_not_what_it_should_be(hub, as_official):
         encode(encoder)
     assert list(hub.iterdir()) == []
     as_official.unlink()
-    with pytest.raises(ValueError, match=r"M103.*resnet18"):
+    with pytest.raises(ValueError, match=r"M103.*resnet18.*`path`") as caught:
         encode(encoder)
+    assert f"put it there: {hub / as_official.name}," in str(caught.value)
 
 
 def test_a_damaged_file_in_the_cache(hub, as_official):

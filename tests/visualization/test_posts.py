@@ -157,7 +157,7 @@ def test_bad_pictures_say_why(tmp_path):
         "The picture text.jpg cannot be read: it is not a picture.",
         "The picture empty.png cannot be read: the file is empty.",
         "The picture cut.jpg cannot be read: OSError: image file is truncated",
-        "The picture gone.jpg is not below the folder with pictures.",
+        "There is no picture gone.jpg in the folder pictures.",
         "The path '../../outside.png' leaves its folder 'pictures' and is not followed.",
         "The path 'link.png' leaves its folder 'pictures' and is not followed.",
         "http://x.org/a.jpg is an address on the network.",

@@ -2,7 +2,7 @@
 
 import os
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Iterator, List, Optional, Protocol, Union
 
 import numpy
@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 
 from ...errors import Errors
 from ...images.judge import USELESS, judge_vector
-from ...images.reading import SUFFIXES, describe, inside, is_address, strip_suffix
+from ...images.reading import SUFFIXES, ImageReadError, describe, inside, strip_suffix
 from .records import Post
 from .report import Report
 
@@ -54,11 +54,14 @@ def attach_features(
         key = next((k for k in _store_keys(name) if k in store), None)
         if key is None:
             if post.images:
-                lost.append(f"{post.source}: {describe(name)}")
+                reason = Errors.M025.format(source=describe(name), place="the feature store")
+                lost.append(f"{post.source}: {reason}")
             continue
         vector = numpy.array(store[key], dtype="float32")
-        if judge_vector(vector) in USELESS:
-            report.broken_pictures.add(f"{post.source}: {describe(name)}")
+        problem = judge_vector(vector)
+        if problem in USELESS:
+            reason = Errors.M039.format(source=describe(name), problem=problem)
+            report.broken_pictures.add(f"{post.source}: {reason}")
             continue
         keys.append(key)
         vectors.append(vector)
@@ -108,9 +111,7 @@ def attach_files(doc: Doc, post: Post, folder: Path, report: Report) -> bool:
     for name in post.images:
         found = find_image(name, folder)
         if found is None:
-            shown = describe(name)
-            problem = f" ({Errors.M022.format(source=shown)})" if is_address(name) else ""
-            report.lost_pictures.add(f"{post.source}: {shown}{problem}")
+            report.lost_pictures.add(f"{post.source}: {why_missing(name, folder)}")
         else:
             paths.append(str(found))
     if not paths:
@@ -145,3 +146,20 @@ def find_image(name: str, folder: Path) -> Optional[Path]:
             except ValueError:  # it leads out of the folder
                 continue
     return None
+
+
+def why_missing(name: str, folder: Path) -> str:
+    """Say why `find_image` finds nothing: an address, out of the folder, or not there.
+
+    name (str): What it was asked for.
+    folder (Path): The folder.
+    RETURNS (str): The reason, with its code.
+    """
+    # Of an absolute path only the end counts: that it leads elsewhere is no reason.
+    if not PurePath(name).is_absolute():
+        try:
+            inside(folder, name)
+        except ImageReadError as error:
+            return str(error)
+    place = f"the folder {describe(folder)}"
+    return Errors.M025.format(source=describe(name), place=place)

@@ -86,6 +86,11 @@ class Report:
     def scheme(self) -> str:
         return "IOB1" if self.orphans and not self.explicit else ""
 
+    def add_pictures(self, other: "Report") -> None:
+        """other (Report): Of pictures that are lost or broken, which is counted here, too."""
+        self.lost_pictures.extend(other.lost_pictures)
+        self.broken_pictures.extend(other.broken_pictures)
+
     def add_bad(self, err: RecordError) -> None:
         """err (RecordError): Why a record was skipped."""
         self.bad.add(str(err))

@@ -10,6 +10,8 @@ from spacy_mner.images.reading import SUFFIXES
 from spacy_mner.training.converters import Post, Report
 from spacy_mner.training.converters.pictures import attach_features, attach_files, find_image
 
+NOT_THERE = "[M025] There is no picture {} in the feature store."
+
 
 @pytest.fixture
 def doc():
@@ -54,7 +56,7 @@ def test_a_picture_is_not_exchanged_for_another(doc, image):
     report = Report()
     assert not attach_features(doc, Post("x:1", id="7", text="a", image=image), STORE, report)
     assert doc._.image_vec is None
-    assert report.lost_pictures.named == [f"x:1: {image}"]
+    assert report.lost_pictures.named == [f"x:1: {NOT_THERE.format(image)}"]
 
 
 def test_several_pictures_are_rows(doc):
@@ -62,15 +64,16 @@ def test_several_pictures_are_rows(doc):
     report = Report()
     assert attach_features(doc, post, STORE, report)
     np.testing.assert_array_equal(doc._.image_vec, [[1, 1, 1], [0, 1, 2], [3, 4, 5]])
-    assert report.lost_pictures.named == ["x:1: gone.jpg"]
+    assert report.lost_pictures.named == [f"x:1: {NOT_THERE.format('gone.jpg')}"]
 
 
-@pytest.mark.parametrize("image", ["zero", "nan"])
-def test_broken_vectors_are_no_picture(doc, image):
+@pytest.mark.parametrize(("image", "problem"), [("zero", "all-zero"), ("nan", "NaN or infinite")])
+def test_broken_vectors_are_no_picture(doc, image, problem):
     report = Report()
     assert not attach_features(doc, Post("x:1", text="a", image=image), STORE, report)
     assert doc._.image_vec is None
-    assert report.broken_pictures.named == [f"x:1: {image}"]
+    (reason,) = report.broken_pictures.named
+    assert reason.startswith(f"x:1: [M039] The vector of the picture {image} is {problem}")
 
 
 def test_one_number_may_be_zero(doc):
@@ -171,7 +174,28 @@ def test_files_are_attached(doc, folder):
     assert doc._.image_id == "a"
     assert attach_files(doc, Post("x:1", text="a", image=["a", "7", "no"]), folder, report)
     assert doc._.image == [str(folder / "a.jpg"), str(folder / "7.jpg")]
-    assert report.lost_pictures.named == ["x:1: no"]
+    (reason,) = report.lost_pictures.named
+    assert reason == f"x:1: [M025] There is no picture no in the folder {folder}."
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("no.jpg", "M025"),
+        ("/data/of/yours/no.jpg", "M025"),
+        ("../secret.jpg", "M024"),
+        ("link.jpg", "M024"),
+        ("https://a.org/no.jpg", "M022"),
+        ("a\0.jpg", "M020"),
+    ],
+)
+def test_the_reason_is_named(doc, folder, name, code):
+    os.symlink(folder.parent / "secret.jpg", folder / "link.jpg")
+    report = Report()
+    assert not attach_files(doc, Post("x:1", text="a", image=name), folder, report)
+    (reason,) = report.lost_pictures.named
+    assert reason.startswith(f"x:1: [{code}] ")
+    assert reason.isprintable()
 
 
 @pytest.mark.parametrize("suffix", [*SUFFIXES, ".TIFF"])
