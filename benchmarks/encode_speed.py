@@ -28,7 +28,7 @@ from torchvision.transforms import v2
 from turns import take_turns
 
 from spacy_mner.images import efficientnet, reading
-from spacy_mner.images.compute import BATCH_IN_THREADS, compute_vectors
+from spacy_mner.images.compute import SMALL_BATCH, compute_vectors
 from spacy_mner.images.efficientnet import create_efficientnet_lite0
 from spacy_mner.images.encode import encode
 from spacy_mner.images.googlenet import create_googlenet
@@ -48,7 +48,7 @@ def main(
     networks: Annotated[list[str] | None, typer.Argument(help="Default: both")] = None,
     pictures: Annotated[int, typer.Option(help="Number of JPEGs")] = 512,
     rounds: Annotated[int, typer.Option(help="Rounds of each contestant")] = 3,
-    batch_size: Annotated[int, typer.Option(help="Pictures to a batch")] = BATCH_IN_THREADS,
+    batch_size: Annotated[int, typer.Option(help="Pictures to a batch")] = SMALL_BATCH,
     threads: Annotated[int, typer.Option(help="Threads of torch")] = 2,
     exactness: Annotated[bool, typer.Option("--exactness", help="Compare vectors instead")] = False,
 ) -> None:

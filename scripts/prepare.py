@@ -1,7 +1,8 @@
 """The first steps of the project: from a data set's folder to pictures, features and `.spacy` files.
 
-A data set's folder holds `train`, `valid` and optionally `test` (`.jsonl` or IMGID `.txt`), and its
-pictures: crops of photographs (the embedded sample), a folder `images`, or captions (`captions.*.json`).
+A data set's folder holds `train`, `valid` and optionally `test` (`.jsonl`, `.csv`, `.parquet` or IMGID
+`.txt`), and its pictures: crops of photographs (the embedded sample), a folder `images`, or captions
+(`captions.*.json`).
 """
 
 from pathlib import Path
@@ -15,6 +16,8 @@ from spacy_mner.cli._options import parse_options
 from spacy_mner.cli._output import fail_on_coded_errors
 from spacy_mner.cli.convert import convert
 from spacy_mner.cli.encode import encode_images
+
+SPLIT_SUFFIXES = (".jsonl", ".txt", ".csv", ".parquet")
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 
@@ -68,6 +71,9 @@ def features(
             f"{data_dir} has no folder 'images' and no captions.*.json: posts without pictures"
         )
         return
+    if source is not None:
+        others = " and not the pictures in 'images'" if pictures.is_dir() else ""
+        msg.info(f"The captions in {source.name} are encoded{others}")
     name = encoder if source is None else caption_encoder
     # The project always names its word vectors; a table of them needs no GPU.
     own: Dict[str, Any] = {"vectors": vectors} if name == "captions" else {"use_gpu": gpu_id}
@@ -91,7 +97,8 @@ def corpus(data_dir: DataDir, work_dir: WorkDir) -> None:
         source = find_split(data_dir, split)
         target = "dev" if split == "valid" else split
         if source is None and required:
-            msg.fail(f"{data_dir} has no {split}.txt and no {split}.jsonl", exits=1)
+            names = ", ".join(f"{split}{suffix}" for suffix in SPLIT_SUFFIXES)
+            msg.fail(f"{data_dir} has none of {names}", exits=1)
         if source is None:
             # Nothing is selected on the scored posts: the project scores the last weights.
             msg.warn("There is no test split: the valid split is scored")
@@ -116,7 +123,7 @@ def is_sample(data_dir: Path) -> bool:
 
 def find_split(data_dir: Path, split: str) -> Optional[Path]:
     """The file with a split's posts, if there is one."""
-    paths = [data_dir / f"{split}{suffix}" for suffix in (".jsonl", ".txt", ".csv", ".parquet")]
+    paths = [data_dir / f"{split}{suffix}" for suffix in SPLIT_SUFFIXES]
     return next((path for path in paths if path.exists()), None)
 
 

@@ -366,6 +366,11 @@ class Errors(metaclass=_WithCodes):
     M110 = "The image encoder '{name}' needs the option '{option}'. Its options: {options}."
     M111 = "--set {text} is not understood. Write OPTION=VALUE, e.g. --set model=resnet50."
     M112 = "The vector of the picture '{id}' in '{path}' holds NaN or infinite values."
+    M113 = (
+        "OpenCLIP asks Hugging Face for the description of the text tower of '{model}' ({tower}), also "
+        "where only pictures are encoded. Allow that with the option `download`, or set "
+        "HF_HUB_OFFLINE=1 where the description is in Hugging Face's cache."
+    )
 
     # Experiments: M120-M131, M137-M139, M146-M147
     M120 = (

@@ -70,7 +70,7 @@ def test_a_split_that_is_needed(folder, tmp_path, split):
     path.rename(folder / "test.txt")
     code, output = run("corpus", folder, tmp_path / "work")
     assert code == 1
-    assert f"has no {split}.txt and no {split}.jsonl" in output
+    assert f"has none of {split}.jsonl, {split}.txt, {split}.csv" in output
     assert not (tmp_path / "work/test.spacy").exists()
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional
 
@@ -153,6 +154,7 @@ class JobFolder:
 
     def _delete_unfinished(self) -> None:
         """Delete what a killed run was writing."""
-        for folder in (self.path, self.state, self.state / "done"):
-            for path in folder.glob(".*.tmp"):
-                path.unlink(missing_ok=True)
+        state = self.state
+        parts = self.path.glob(".part-*.tmp")
+        for path in chain(parts, state.glob(".*.tmp"), state.glob("done/.*.tmp")):
+            path.unlink(missing_ok=True)

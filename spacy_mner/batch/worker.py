@@ -144,6 +144,8 @@ class RemoteWorker:
     def _check_paths(self, shard: Shard) -> None:
         settings = self._settings
         paths = [settings.output, settings.images, settings.features, settings.code]
+        if Path(settings.model).is_absolute():  # no package
+            paths.append(settings.model)
         paths += [slice_.file.path for slice_ in shard.slices]
         for path in paths:
             if path is not None and not Path(path).exists():

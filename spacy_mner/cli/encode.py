@@ -19,7 +19,10 @@ from ._util import Arg, CodeOption, GpuOption, Opt, mner_cli
 def encode_cli(
     source: Annotated[
         Path,
-        Arg(help='Folder of pictures, or JSON file with captions: {"image id": "caption"}'),
+        Arg(
+            help='Folder of pictures, or JSON file with captions: {"image id": "caption"}; for the '
+            "encoder precomputed, a folder or the file of vectors"
+        ),
     ],
     store: Annotated[Path, Arg(help="Feature store (a folder) to make or to go on with")],
     encoder: Annotated[
@@ -56,8 +59,7 @@ def encode_cli(
         Opt(
             "--batch-size",
             "-b",
-            help="Pictures to a batch. Default: 4 for networks on the CPU, which work on several "
-            "batches at a time, else 32",
+            help="Pictures to a batch. Default: 4 for networks on the CPU, else 32",
             min=1,
         ),
     ] = None,
@@ -75,7 +77,8 @@ def encode_cli(
         ),
     ] = None,
     strict: Annotated[
-        bool, Opt("--strict", help="Exit with 1 if a picture cannot be encoded")
+        bool,
+        Opt("--strict", help="Exit with 1 if a picture cannot be encoded, or a folder not be read"),
     ] = False,
     use_gpu: GpuOption = -1,
     code_path: CodeOption = None,

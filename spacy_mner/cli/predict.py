@@ -134,7 +134,8 @@ def predict_cli(
 
     --html shows each post with a small copy of its picture (from --images), its entities, the
     picture's tags if the pipeline has an image_encoder that knows any, and the weight of each
-    modality. The page is one file that needs no network. With --features, --images is for the page.
+    modality. The page is one file that needs no network. With --features, --images is for the page,
+    and for pictures that the store lacks if the pipeline has an image_encoder.
     """
     about_shards = {
         "--to": to,

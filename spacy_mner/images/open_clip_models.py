@@ -166,7 +166,18 @@ class OpenClipRecipe:
         own = bool(self._config().get("quick_gelu", False))
         return bool(self._entry().get("quick_gelu", False)) or own
 
+    def _check_network(self) -> None:
+        """Refuse what would ask the network without leave: text towers of `transformers`."""
+        tower = self._config().get("text_cfg", {}).get("hf_model_name")
+        if tower is None or self.download:
+            return
+        from huggingface_hub import constants
+
+        if not constants.HF_HUB_OFFLINE:
+            raise ValueError(Errors.M113.format(model=self.model, tower=tower))
+
     def _build(self, **options: Any) -> nn.Module:
+        self._check_network()
         # The package reports on the root logger, and warns of random weights where they are meant.
         before = logging.root.manager.disable
         logging.disable(logging.WARNING)

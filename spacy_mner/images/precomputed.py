@@ -19,7 +19,7 @@ def create_precomputed_encoder(
     vectors (Union[str, Path]): File of vectors: .npy, .npz, .safetensors or .parquet. See
         `images/vector_files.py` for what they hold.
     ids (Optional[Union[str, Path]]): File of ids for arrays without: a .json list, or text with one a
-        line. None: the file beside the vectors, VECTORS.ids.txt or VECTORS.ids.json.
+        line. None: the file beside the vectors: v.ids.txt or v.ids.json for v.npy.
     RETURNS (PrecomputedEncoder): The encoder.
     """
     return PrecomputedEncoder(vectors, ids)

@@ -185,9 +185,10 @@ class FeatureStoreWriter:
         if not self.path.is_dir():
             raise ValueError(Errors.M026.format(path=self.path, problem="it is not a folder"))
         ours = {META, VECTORS, INDEX, MISSING, f"{META}.tmp", f"{MISSING}.tmp"}
-        others = {child.name for child in self.path.iterdir()} - ours
+        names = {child.name for child in self.path.iterdir()}
         # Nothing of ours is written among somebody's files, let alone deleted there. A pipeline has a
         # meta.json, too.
+        others = names - ours or names & {META}
         if others and not is_store(self.path):
             problem = f"it holds other files ({', '.join(sorted(others)[:3])})"
             raise ValueError(Errors.M026.format(path=self.path, problem=problem))

@@ -69,7 +69,7 @@ def build_multimodal_tagger_v1(
     context_dropout (Optional[float]): dropout on the context; None follows `[training] dropout`.
     mixed_precision (bool): half precision on a GPU.
     grad_scaler (Optional[PyTorchGradScaler]): see Thinc; for mixed precision.
-    cache_size (int): number of word forms whose vectors are kept in prediction; 0 = none.
+    cache_size (int): number of word forms of which features, and in prediction vectors, are kept; 0 = none.
     learn_rate_factor (float): how many times faster than `[training.optimizer] learn_rate` everything but
         `tok2vec` learns. The one optimizer of a pipeline then has the rate of a pretrained transformer.
     RETURNS (Model[List[Doc], TaggerOutput]): its backprop callback takes the loss, a scalar tensor.

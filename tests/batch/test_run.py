@@ -14,6 +14,8 @@ from spacy.tokens import DocBin
 from spacy_mner.batch import worker
 from spacy_mner.batch.engine_local import run_local
 from spacy_mner.batch.run import label_files
+from spacy_mner.batch.shards import Shard
+from spacy_mner.batch.worker import RemoteWorker, WorkerSettings
 from spacy_mner.cli.predict import predict
 from spacy_mner.training.converters import RecordError, read_posts
 
@@ -215,6 +217,15 @@ def test_the_store_of_the_pipeline_is_part_of_the_job(posts, tmp_path):
     (tmp_path / "store/vectors.bin").write_bytes(b"others")
     with pytest.raises(ValueError, match=r"\[M150\].*there: stores of the pipeline\."):
         label_files(*arguments, shard_size=6)
+
+
+def test_a_node_that_does_not_see_the_files_says_so(trained, tmp_path):
+    there = {"model": str(trained.blank), "output": str(tmp_path)}
+    for name in ("model", "output", "images", "features", "code"):
+        settings = WorkerSettings(**{**there, name: str(tmp_path / "elsewhere")})
+        problem = RemoteWorker(settings).run(Shard(0, 0, []))
+        assert problem.startswith(f"[M156] '{tmp_path / 'elsewhere'}' is not there on '")
+    assert isinstance(RemoteWorker(WorkerSettings(**there)).run(Shard(0, 0, [])), dict)
 
 
 def test_a_kill_while_shards_are_deleted(trained, posts, tmp_path, monkeypatch):

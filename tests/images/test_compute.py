@@ -5,7 +5,7 @@ import pytest
 import torch
 from thinc.api import NumpyOps, get_current_ops, use_ops
 
-from spacy_mner.images.compute import BATCH, BATCH_IN_THREADS, compute_vectors
+from spacy_mner.images.compute import BATCH, SMALL_BATCH, compute_vectors
 from spacy_mner.images.reading import ImageReadError
 
 
@@ -71,7 +71,7 @@ def test_every_source_once_and_in_order(parallel, n):
 def test_a_parallel_encoder_gets_single_threads():
     encoder = Numbers(True)
     run(encoder, range(80))
-    assert encoder.batches == [BATCH_IN_THREADS] * 20
+    assert encoder.batches == [SMALL_BATCH] * 20
     assert threading.main_thread() not in encoder.threads
     assert set(encoder.torch_threads) == {1}
     assert torch.get_num_threads() == 2
@@ -140,10 +140,11 @@ def test_few_pictures_get_all_cores():
 
 
 def test_one_torch_thread_means_one_network_at_a_time():
-    encoder = Numbers(True)
-    run(encoder, range(70))
-    assert encoder.batches == [BATCH, BATCH, 6]
-    assert set(encoder.threads) == {threading.main_thread()}
+    for parallel, batches in ((True, [SMALL_BATCH] * 17 + [2]), (False, [BATCH, BATCH, 6])):
+        encoder = Numbers(parallel)
+        run(encoder, range(70))
+        assert encoder.batches == batches
+        assert set(encoder.threads) == {threading.main_thread()}
 
 
 @pytest.mark.usefixtures("two_threads")

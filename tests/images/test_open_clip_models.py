@@ -37,6 +37,17 @@ def test_equals_open_clip():
     np.testing.assert_allclose(np.stack(regions.encode(items)), tokens, rtol=1e-4, atol=1e-5)
 
 
+def test_a_text_tower_of_transformers_is_not_asked_for_without_leave(monkeypatch, connections):
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    encoder = create_open_clip_encoder("roberta-ViT-B-32", path=clip_file(TINY_CLIP))
+    with pytest.raises(ValueError, match=r"M113.*'roberta-ViT-B-32' \(roberta-base\).*`download`"):
+        _ = encoder.width
+    with pytest.raises(ValueError, match="M113"):
+        encoder.encode([encoder.read(PICTURES[0])])
+    assert not connections
+
+
 def test_weights_determine_preprocessing_and_activation():
     """What OpenCLIP leaves to the user: OpenAI's models need another activation."""
     model = "ViT-B-32"

@@ -397,6 +397,11 @@ def test_another_programs_folder_is_not_overwritten(tmp_path):
         with pytest.raises(ValueError, match=r"M026.*config\.cfg"):
             FeatureStoreWriter(tmp_path / "pipeline", encoder=INFO, overwrite=overwrite)
     assert spacy.load(tmp_path / "pipeline").lang == "en"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "meta.json").write_text('{"name": "mine"}')
+    for overwrite in (False, True):
+        with pytest.raises(ValueError, match=r"M026.*meta\.json"):
+            FeatureStoreWriter(tmp_path / "other", encoder=INFO, overwrite=overwrite)
 
 
 def test_a_store_beside_other_files_is_a_store(tmp_path):

@@ -31,7 +31,8 @@ def build_char_bilstm_v1(
     embed_width (int): width of the characters' embeddings.
     hidden_width (int): width of each direction; the word's vector has twice as much.
     max_length (int): characters after this many are cut off.
-    min_freq (int): characters seen in fewer word forms share one "unknown" embedding.
+    min_freq (int): characters seen fewer times in the distinct word forms share one "unknown"
+        embedding.
     dropout (Optional[float]): rate on the transform's input; None follows `[training] dropout`.
     activation (str): non-linearity of the transform.
     RETURNS (Characters): a form modality.
@@ -56,7 +57,8 @@ def build_char_cnn_v1(
     n_filters (int): width of the word's vector.
     window (int): characters that a filter sees, an odd number.
     max_length (int): characters after this many are cut off.
-    min_freq (int): characters seen in fewer word forms share one "unknown" embedding.
+    min_freq (int): characters seen fewer times in the distinct word forms share one "unknown"
+        embedding.
     dropout (Optional[float]): rate on the transform's input; None follows `[training] dropout`.
     activation (str): non-linearity of the transform.
     RETURNS (Characters): a form modality.

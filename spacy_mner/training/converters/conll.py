@@ -9,6 +9,7 @@ from .parts import WHOLE, FilePart, Mark
 from .records import OnError, Post, RecordError, check_post
 
 _HEADER = "IMGID:"
+_DOCSTART = "-DOCSTART-"
 # Only ASCII blanks separate: a lone no-break space is a token in Twitter-2015.
 _BLANKS = re.compile(r"[ \t]+")
 
@@ -78,6 +79,8 @@ class _Draft:
         self.error: Optional[RecordError] = None
 
     def add(self, line: str, source: str) -> None:
+        if line.split(maxsplit=1)[:1] == [_DOCSTART]:
+            line = f"{_DOCSTART}\tO"  # with whatever columns
         if "\t" in line:
             columns = line.split("\t")
             # Tabs may also pad a line; a token is never made of them.
@@ -94,7 +97,7 @@ class _Draft:
             self.tags.append(columns[-1])
 
     def finish(self, on_error: OnError) -> Iterator[Post]:
-        if self.tokens == ["-DOCSTART-"]:
+        if self.tokens == [_DOCSTART]:
             return
         try:
             if self.error is not None:

@@ -6,6 +6,7 @@ from ...output import storable
 from .records import CharSpan, Post, RecordError, TokenSpan, check_post
 
 # The first that a record has counts; the others go to `Post.extra`.
+IMAGE = ("image", "image_id")
 TOKENS = ("tokens", "words")
 TAGS = ("tags", "ner_tags")
 SPANS = ("spans", "entities", "label", "labels")
@@ -120,7 +121,9 @@ def _span(item: Any, name: str, post: Post, source: str) -> Union[CharSpan, Toke
         start, end, label = _first(item, _START), _first(item, _END), _first(item, _LABEL)
         if label is None and isinstance(item.get("labels"), (list, tuple)):
             label = item["labels"][0] if item["labels"] else None
-        if start is None and _is_int(item.get("token_start")) and _is_int(item.get("token_end")):
+        of_tokens = _is_int(item.get("token_start")) and _is_int(item.get("token_end"))
+        # Prodigy gives both; characters count in a text alone.
+        if of_tokens and (start is None or post.text is None):
             # Prodigy's token_end is the last token, not the one after it.
             start, end = item["token_start"], item["token_end"] + 1
             length = len(post.tokens or ())
@@ -143,7 +146,7 @@ def _span(item: Any, name: str, post: Post, source: str) -> Union[CharSpan, Toke
 
 
 def _image(fields: Dict[str, Any], source: str) -> Union[str, List[str], None]:
-    value = _pop(fields, ("image", "image_id"))
+    value = _pop(fields, IMAGE)
     if isinstance(value, Mapping):  # Hugging Face's {"path": ..., "bytes": ...}
         value = value.get("path")
     if value is None or value == "" or value == []:

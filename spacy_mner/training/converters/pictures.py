@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 
 from ...errors import Errors
 from ...images.judge import USELESS, judge_vector
-from ...images.reading import SUFFIXES, ImageReadError, describe, inside, strip_suffix
+from ...images.reading import SUFFIXES, ImageReadError, describe, inside, is_address, strip_suffix
 from .records import Post
 from .report import Report
 
@@ -156,7 +156,7 @@ def why_missing(name: str, folder: Path) -> str:
     RETURNS (str): The reason, with its code.
     """
     # Of an absolute path only the end counts: that it leads elsewhere is no reason.
-    if not PurePath(name).is_absolute():
+    if is_address(name) or (_is_path(name) and not PurePath(name).is_absolute()):
         try:
             inside(folder, name)
         except ImageReadError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Tuple, Union
 
 from ...errors import Errors, missing_package
-from .fields import SPANS, TAGS, TOKENS, post_from_fields
+from .fields import IMAGE, SPANS, TAGS, TOKENS, post_from_fields
 from .lines import BOM, check_encoding
 from .parts import WHOLE, FilePart, Mark
 from .records import OnError, Post, RecordError
@@ -157,7 +157,7 @@ def _cells(header: List[str], row: List[str], source: str) -> Dict[str, Any]:
     for name in _LISTS:
         if name in fields:
             fields[name] = _list(fields[name])
-    for name in (*SPANS, "image"):
+    for name in (*SPANS, *IMAGE):
         if name in fields:
             fields[name] = _maybe_list(fields[name])
     # `labels` of a table are tags separated by spaces or spans in JSON.

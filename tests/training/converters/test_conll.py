@@ -36,8 +36,12 @@ def as_text(posts, tab="\t", end="\n"):
         as_text(POSTS).replace("\n\n", "\n \t\n\n\n").encode(),
         b"\xef\xbb\xbf" + as_text(POSTS).encode(),
         b"\n\n-DOCSTART-\tO\n\n" + as_text(POSTS).encode(),
+        b"-DOCSTART-\n\n" + as_text(POSTS).encode() + b"\n-DOCSTART- -X- -X- O\n",
     ],
-    ids=["plain", "crlf", "space", "columns", "no end", "no blank", "blanks", "bom", "docstart"],
+    ids=[
+        *("plain", "crlf", "space", "columns", "no end", "no blank", "blanks", "bom", "docstart"),
+        "docstart in other columns",
+    ],
 )
 def test_variants_of_the_format_read_the_same(tmp_path, content):
     posts, errors = read(tmp_path / "a.txt", content)

@@ -63,8 +63,12 @@ def test_tokens_and_tags(tokens, tags):
 def test_prodigy_tokens_with_token_spans():
     record = {
         "tokens": [{"text": "Daisy", "start": 0, "end": 5}, {"text": "May", "start": 6, "end": 9}],
-        "spans": [{"token_start": 0, "token_end": 1, "label": "PER"}],
+        "spans": [{"start": 0, "end": 9, "token_start": 0, "token_end": 1, "label": "PER"}],
     }
+    with_text = post_from_fields(
+        {**record, "text": "Daisy May", "spans": [*record["spans"]]}, "x:1"
+    )
+    assert [tuple(span) for span in with_text.spans] == [(0, 9, "PER")]
     post = post_from_fields(record, "x:1")
     assert post.tokens == ["Daisy", "May"]
     assert [tuple(span) for span in post.spans] == [(0, 2, "PER")]

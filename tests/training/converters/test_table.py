@@ -42,14 +42,15 @@ def test_csv_lists(tmp_path, write, delimiter):
     assert [(p.id, p.image, p.tokens, p.tags) for p in posts] == [("7", "a.jpg", TOKENS, TAGS)]
 
 
-def test_csv_text_and_spans(tmp_path):
+@pytest.mark.parametrize("image", ["image", "image_id"])
+def test_csv_text_and_spans(tmp_path, image):
     path = tmp_path / "a.csv"
     rows = [
         ["Daisy\nhere", "[[0, 5, 'PER']]", ""],
         ["[1] of many", "[]", '["a.jpg", "b.jpg"]'],
         ["none", "", "c.jpg"],
     ]
-    write_csv(path, ["text", "label", "image"], rows)
+    write_csv(path, ["text", "label", image], rows)
     posts, errors = read(read_csv, path)
     assert errors == []
     assert [p.text for p in posts] == ["Daisy\nhere", "[1] of many", "none"]
