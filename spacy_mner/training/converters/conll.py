@@ -79,7 +79,7 @@ class _Draft:
         self.error: Optional[RecordError] = None
 
     def add(self, line: str, source: str) -> None:
-        if line.split(maxsplit=1)[:1] == [_DOCSTART]:
+        if not self.tokens and line.split(maxsplit=1)[:1] == [_DOCSTART]:
             line = f"{_DOCSTART}\tO"  # with whatever columns
         if "\t" in line:
             columns = line.split("\t")
