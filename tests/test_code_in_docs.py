@@ -2,10 +2,17 @@
 
 import json
 import re
+import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
 import spacy
+from spacy.cli._util import app
+from typer.testing import CliRunner
+
+import spacy_mner.cli  # noqa: F401 (adds the command)
+from spacy_mner.models.tagger import get_shim
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -37,6 +44,7 @@ def test_which_pages_have_code():
         "docs/confidence.md",
         "docs/data-formats.md",
         "docs/image-encoders.md",
+        "docs/pictures.md",
     ]
 
 
@@ -81,3 +89,35 @@ def test_data_formats(tmp_path, monkeypatch, capsys):
     doc = execute(code)["doc"]
     assert [(ent.text, ent.label_) for ent in doc.ents] == [("Daisy", "PER")]
     assert capsys.readouterr().out.startswith("[M046] posts.jsonl:1")
+
+
+def test_training_on_files(trained_on_files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "configs", "configs")
+    table = spacy.blank("en")
+    table.vocab.set_vector("my", np.ones(4, dtype="float32"))
+    table.to_disk("vectors")
+    posts = [
+        {"tokens": ["my", "Daisy"], "tags": ["O", "B-PER"], "image": "person.png"},
+        {"tokens": ["my", "Daisy"], "tags": ["O", "O"], "image": "thing.png"},
+    ]
+    lines = "\n".join(map(json.dumps, posts))
+    for name in ("train", "dev", "posts"):
+        Path(f"{name}.jsonl").write_text(lines, encoding="utf8")
+    Path("pictures").symlink_to(trained_on_files.images)
+    (code,) = blocks("docs/pictures.md")
+    execute(code)
+    text = (ROOT / "docs/pictures.md").read_text(encoding="utf8")
+    section = text.partition("## Training on the files themselves")[2].partition("## ")[0]
+    commands = re.findall(r"^python -m spacy (.*?)(?: +#.*)?$", section, re.MULTILINE)
+    assert len(commands) == 4
+    for command in commands:
+        few = " --training.max_steps 2" if command.startswith("train ") else ""
+        result = CliRunner().invoke(app, shlex.split(command + few))
+        assert result.exit_code == 0, f"{command}: {result.output}\n{result.exception!r}"
+    rows = [json.loads(line) for line in Path("entities.jsonl").read_text("utf8").splitlines()]
+    assert [row["image_used"] for row in rows] == [True, True]
+    nlp = spacy.load("training/model-last")
+    assert nlp.pipe_names == ["image_encoder", "mner"]
+    evidence = get_shim(nlp.get_pipe("mner").model).blueprint.evidence
+    assert evidence.reader.width == 1280
