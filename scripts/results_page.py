@@ -6,8 +6,9 @@ repository, and from there into the pages.
     python scripts/results_page.py write --check         # fails if a page says something else
 
 A table of a page stands between `<!-- table KIND DATASET NAMES -->` and `<!-- end -->`, a figure in a
-sentence between `<!-- f1 DATASET ROW -->` (or `<!-- f1 DATASET ROW REMOVAL -->`, or
-`<!-- diff DATASET A:B -->`) and `<!-- -->`.
+sentence between `<!-- f1 DATASET ROW -->` (or `<!-- f1 DATASET ROW REMOVAL -->`,
+`<!-- diff DATASET A:B -->`, or `<!-- diff DATASET A:B SEED -->`, of the seeds from that one on) and
+`<!-- -->`.
 """
 
 import csv
@@ -92,11 +93,12 @@ def make_figure(spec: str) -> str:
     """A figure in a sentence.
 
     spec (str): "f1 DATASET ROW", typed F1 over the seeds; "f1 DATASET ROW REMOVAL", when something is taken
-        away at test; or "diff DATASET A:B", the difference and its interval.
+        away at test; or "diff DATASET A:B", the difference and its interval, or "diff DATASET A:B SEED" of
+        the seeds from that one on.
     """
     kind, dataset, *names = spec.split()
     if kind == "diff":
-        gains, interval, _ = compare_rows(dataset, names[0])
+        gains, interval, _ = compare_rows(dataset, names[0], *map(int, names[1:]))
         return f"{spread(gains).value(2).show()} {interval}"
     keys = ("ablation", names[1], "scores", "ents_f") if names[1:] else ("scores", "ents_f")
     found = spread_of(read_runs(dataset, names[0]), *keys)
@@ -164,9 +166,10 @@ def make_weights_table(dataset: str, names: list[str]) -> Table:
 
 
 @cache
-def compare_rows(dataset: str, pair: str) -> tuple[Sequence[float], str, str]:
+def compare_rows(dataset: str, pair: str, first_seed: int = 0) -> tuple[Sequence[float], str, str]:
     """Two rows A:B: the difference of typed F1 of each seed, its interval, and its probability."""
-    a, b = with_common_seeds(*(read_runs(dataset, name) for name in pair.split(":")))
+    runs = ([r for r in read_runs(dataset, x) if r["seed"] >= first_seed] for x in pair.split(":"))
+    a, b = with_common_seeds(*runs)
     found = compare_results(a, b)["typed"]
     return gains_of(a, b), show_interval(found), show_probability(found.p_randomisation, digits=3)
 
