@@ -62,15 +62,13 @@ def compute_vectors(
     parallel = bool(getattr(encoder, "parallel", False))
     if batch_size is None:
         batch_size = SMALL_BATCH if parallel else BATCH
-    parallel = parallel and copies > 1
     stream = iter(sources)
-    if parallel:
+    if parallel and copies > 1:
         # A batch or two are done sooner by one copy of the network with all cores.
         head = list(islice(stream, copies * batch_size))
         stream = chain(head, stream)
-        parallel = len(head) == copies * batch_size
-    if parallel:
-        return _in_threads(stream, read, encoder.encode, batch_size, copies)
+        if len(head) == copies * batch_size:
+            return _in_threads(stream, read, encoder.encode, batch_size, copies)
     return _one_by_one(stream, read, encoder.encode, batch_size, workers)
 
 
