@@ -17,9 +17,8 @@ from ..training.converters import Post, RecordError, post_to_doc
 from ..training.converters.docs import Offsets, find_tokens
 from ..training.converters.fields import post_from_fields
 from ..training.converters.lines import BOM
-from ..training.converters.pictures import attach_features, attach_files
+from ..training.converters.pictures import Attached, attach_features, attach_files
 from ..training.converters.records import OnError
-from ..training.converters.report import Report
 from .summary import Summary
 
 # Words met for the first time are forgotten after so many posts, or a stream would fill the memory.
@@ -128,13 +127,11 @@ def make_attach(store: Optional[FeatureStore], images: Optional[Path], summary: 
         if store is None and images is None:
             summary.unused_pictures += bool(post.images)
             return []
-        here = Report()
-        found = store is not None and attach_features(doc, post, store, here, last=images is None)
-        if images is not None and not found:
-            attach_files(doc, post, images, here)
-        summary.report.add_pictures(here)
-        reasons = [*here.lost_pictures.named, *here.broken_pictures.named]
-        return [reason.removeprefix(f"{post.source}: ") for reason in reasons]
+        attached = attach_features(doc, post, store) if store is not None else Attached()
+        if images is not None and not attached.found:
+            attached = attached.otherwise(attach_files(doc, post, images))
+        summary.report.add_pictures(post, attached)
+        return [*attached.lost, *attached.broken]
 
     return attach
 

@@ -8,7 +8,7 @@ from spacy.tokens import Doc, DocBin
 
 from ...extensions import set_extensions
 from .docs import post_to_doc
-from .pictures import FeatureLookup, attach_features, attach_files
+from .pictures import Attached, FeatureLookup, attach_features, attach_files
 from .records import OnError, Post, RecordError
 from .report import Duplicates, Report
 
@@ -75,13 +75,14 @@ def _attach(
     name = post.images[0] if post.images else post.id
     if name is not None:
         doc._.image_id = name
-    if features is None:
-        return attach_files(doc, post, images, report) if images is not None else bool(post.images)
-    without_file = Report()
-    if images is not None:
-        attach_files(doc, post, images, without_file)
-    # After the files: the id is the store's.
-    found = attach_features(doc, post, features, report, last=images is None)
-    if not found:
-        report.lost_pictures.extend(without_file.lost_pictures)
+    if features is None and images is None:
+        return bool(post.images)
+    attached = attach_files(doc, post, images) if images is not None else Attached()
+    found = attached.found
+    if features is not None:
+        # After the files: the id is the store's.
+        vectors = attach_features(doc, post, features)
+        found = vectors.found
+        attached = vectors if images is None else vectors.otherwise(attached)
+    report.add_pictures(post, attached)
     return found

@@ -1,6 +1,7 @@
 """The pictures of a post: vectors from a feature store, files from a folder."""
 
 import os
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path, PurePath
 from typing import Iterator, List, Optional, Protocol, Union
@@ -12,7 +13,6 @@ from ...errors import Errors
 from ...images.judge import USELESS, judge_vector
 from ...images.reading import SUFFIXES, ImageReadError, describe, inside, is_address, strip_suffix
 from .records import Post
-from .report import Report
 
 # What a data set's picture ids leave out. The first that exists counts.
 IMAGE_SUFFIXES = (*SUFFIXES, *(suffix.upper() for suffix in SUFFIXES))
@@ -28,9 +28,29 @@ class FeatureLookup(Protocol):
     def __getitem__(self, key: str, /) -> numpy.ndarray: ...
 
 
-def attach_features(
-    doc: Doc, post: Post, store: FeatureLookup, report: Report, *, last: bool = True
-) -> bool:
+@dataclass(frozen=True)
+class Attached:
+    """What became of a post's pictures.
+
+    found (bool): Whether the post has a picture now.
+    lost (List[str]): Why pictures that it names were not found.
+    broken (List[str]): Why vectors that were found are of no use.
+    """
+
+    found: bool = False
+    lost: List[str] = field(default_factory=list)
+    broken: List[str] = field(default_factory=list)
+
+    def otherwise(self, other: "Attached") -> "Attached":
+        """If nothing was found here, another source says what is missing; what is broken stays so.
+
+        other (Attached): What became of the pictures there.
+        RETURNS (Attached): What became of them.
+        """
+        return self if self.found else Attached(other.found, other.lost, self.broken + other.broken)
+
+
+def attach_features(doc: Doc, post: Post, store: FeatureLookup) -> Attached:
     """Set `Doc._.image_vec` (float32) and `Doc._.image_id` from a feature store.
 
     The key is the picture's name as given, or without its suffix and without its first folders. Of a
@@ -40,39 +60,31 @@ def attach_features(
     doc (Doc): The post as a Doc.
     post (Post): The post.
     store (FeatureLookup): The store.
-    report (Report): Where pictures that are missing or broken are counted.
-    last (bool): Whether no other source is asked. If one is, it says what is missing of a post for
-        which the store has nothing.
-    RETURNS (bool): Whether the post has a picture now.
+    RETURNS (Attached): What was found.
     """
     keys: List[str] = []
     vectors: List[numpy.ndarray] = []
     lost: List[str] = []
+    broken: List[str] = []
     # A post that names no picture may still have one, under its own id.
     names = post.images or ([post.id] if post.id is not None else [])
     for name in names:
         key = next((k for k in _store_keys(name) if k in store), None)
         if key is None:
             if post.images:
-                reason = Errors.M025.format(source=describe(name), place="the feature store")
-                lost.append(f"{post.source}: {reason}")
+                lost.append(Errors.M025.format(source=describe(name), place="the feature store"))
             continue
         vector = numpy.array(store[key], dtype="float32")
         problem = judge_vector(vector)
         if problem in USELESS:
-            reason = Errors.M039.format(source=describe(name), problem=problem)
-            report.broken_pictures.add(f"{post.source}: {reason}")
+            broken.append(Errors.M039.format(source=describe(name), problem=problem))
             continue
         keys.append(key)
         vectors.append(vector)
-    if vectors or last:
-        for name in lost:
-            report.lost_pictures.add(name)
-    if not vectors:
-        return False
-    doc._.image_id = keys[0]
-    doc._.image_vec = vectors[0] if len(vectors) == 1 else numpy.vstack(vectors)
-    return True
+    if vectors:
+        doc._.image_id = keys[0]
+        doc._.image_vec = vectors[0] if len(vectors) == 1 else numpy.vstack(vectors)
+    return Attached(bool(vectors), lost, broken)
 
 
 def _store_keys(name: str) -> Iterator[str]:
@@ -94,7 +106,7 @@ def _is_path(name: str) -> bool:
     return len(name) <= _MAX_NAME and name[:5].lower() != "data:"
 
 
-def attach_files(doc: Doc, post: Post, folder: Path, report: Report) -> bool:
+def attach_files(doc: Doc, post: Post, folder: Path) -> Attached:
     """Set `Doc._.image` to the picture's path (several: a list of paths), below a folder.
 
     `Doc._.image_id` becomes the path in the folder without its suffix: the id that a feature store
@@ -104,22 +116,21 @@ def attach_files(doc: Doc, post: Post, folder: Path, report: Report) -> bool:
     post (Post): The post. Its picture may be a path below the folder, a file's name, or an id that
         is the name without its suffix.
     folder (Path): The folder. A path that leads out of it is taken as no picture.
-    report (Report): Where pictures that are missing are counted.
-    RETURNS (bool): Whether the post has a picture now.
+    RETURNS (Attached): What was found.
     """
     paths: List[str] = []
+    lost: List[str] = []
     for name in post.images:
         found = find_image(name, folder)
         if found is None:
-            report.lost_pictures.add(f"{post.source}: {why_missing(name, folder)}")
+            lost.append(why_missing(name, folder))
         else:
             paths.append(str(found))
-    if not paths:
-        return False
-    image: Union[str, List[str]] = paths[0] if len(paths) == 1 else paths
-    doc._.image = image
-    doc._.image_id = strip_suffix(Path(paths[0]).relative_to(folder).as_posix())
-    return True
+    if paths:
+        image: Union[str, List[str]] = paths[0] if len(paths) == 1 else paths
+        doc._.image = image
+        doc._.image_id = strip_suffix(Path(paths[0]).relative_to(folder).as_posix())
+    return Attached(bool(paths), lost)
 
 
 def find_image(name: str, folder: Path) -> Optional[Path]:

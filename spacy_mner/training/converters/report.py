@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Set
 
+from .pictures import Attached
 from .records import Post, RecordError
 
 # Every case is counted, so many are named: a report stays small over any file.
@@ -86,10 +87,16 @@ class Report:
     def scheme(self) -> str:
         return "IOB1" if self.orphans and not self.explicit else ""
 
-    def add_pictures(self, other: "Report") -> None:
-        """other (Report): Of pictures that are lost or broken, which is counted here, too."""
-        self.lost_pictures.extend(other.lost_pictures)
-        self.broken_pictures.extend(other.broken_pictures)
+    def add_pictures(self, post: Post, attached: Attached) -> None:
+        """Count pictures that are lost or broken.
+
+        post (Post): A post.
+        attached (Attached): What became of its pictures.
+        """
+        for reason in attached.lost:
+            self.lost_pictures.add(f"{post.source}: {reason}")
+        for reason in attached.broken:
+            self.broken_pictures.add(f"{post.source}: {reason}")
 
     def add_bad(self, err: RecordError) -> None:
         """err (RecordError): Why a record was skipped."""

@@ -8,7 +8,13 @@ import spacy
 from spacy_mner.extensions import set_extensions
 from spacy_mner.images.reading import SUFFIXES
 from spacy_mner.training.converters import Post, Report
-from spacy_mner.training.converters.pictures import attach_features, attach_files, find_image
+from spacy_mner.training.converters.pictures import (
+    Attached,
+    attach_features,
+    attach_files,
+    find_image,
+)
+from spacy_mner.training.converters.report import Cases
 
 NOT_THERE = "[M025] There is no picture {} in the feature store."
 
@@ -42,52 +48,61 @@ STORE = {
     ],
 )
 def test_the_key_is_found(doc, id_, image, key):
-    report = Report()
-    assert attach_features(doc, Post("x:1", id=id_, text="a", image=image), STORE, report)
+    attached = attach_features(doc, Post("x:1", id=id_, text="a", image=image), STORE)
+    assert attached == Attached(found=True)
     assert doc._.image_id == key
     assert doc._.image_vec.dtype == np.float32
     np.testing.assert_array_equal(doc._.image_vec, STORE[key])
-    assert report.lost_pictures.count == 0
 
 
 @pytest.mark.parametrize("image", ["other.jpg", "7.2", "sub/7.2", "c.v2.x"])
 def test_a_picture_is_not_exchanged_for_another(doc, image):
     """The post's id is a picture of its own; not everything after a full stop is a suffix."""
-    report = Report()
-    assert not attach_features(doc, Post("x:1", id="7", text="a", image=image), STORE, report)
+    attached = attach_features(doc, Post("x:1", id="7", text="a", image=image), STORE)
     assert doc._.image_vec is None
-    assert report.lost_pictures.named == [f"x:1: {NOT_THERE.format(image)}"]
+    assert attached == Attached(lost=[NOT_THERE.format(image)])
 
 
 def test_several_pictures_are_rows(doc):
     post = Post("x:1", text="a", image=["7.jpg", "c.v2.jpg", "gone.jpg"])
-    report = Report()
-    assert attach_features(doc, post, STORE, report)
+    attached = attach_features(doc, post, STORE)
     np.testing.assert_array_equal(doc._.image_vec, [[1, 1, 1], [0, 1, 2], [3, 4, 5]])
-    assert report.lost_pictures.named == [f"x:1: {NOT_THERE.format('gone.jpg')}"]
+    assert attached == Attached(found=True, lost=[NOT_THERE.format("gone.jpg")])
 
 
 @pytest.mark.parametrize(("image", "problem"), [("zero", "all-zero"), ("nan", "NaN or infinite")])
 def test_broken_vectors_are_no_picture(doc, image, problem):
-    report = Report()
-    assert not attach_features(doc, Post("x:1", text="a", image=image), STORE, report)
+    attached = attach_features(doc, Post("x:1", text="a", image=image), STORE)
     assert doc._.image_vec is None
-    (reason,) = report.broken_pictures.named
-    assert reason.startswith(f"x:1: [M039] The vector of the picture {image} is {problem}")
+    assert not attached.found
+    (reason,) = attached.broken
+    assert reason.startswith(f"[M039] The vector of the picture {image} is {problem}")
 
 
 def test_one_number_may_be_zero(doc):
     store = {"a": np.zeros(1, dtype=np.float32)}
-    assert attach_features(doc, Post("x:1", text="a", image="a"), store, Report())
+    assert attach_features(doc, Post("x:1", text="a", image="a"), store).found
     assert doc._.image_vec.tolist() == [0.0]
 
 
 def test_an_id_without_vector_is_not_a_lost_picture(doc):
+    assert attach_features(doc, Post("x:1", id="9", text="a"), STORE) == Attached()
+    attached = attach_features(doc, Post("x:1", text="a", image="9"), STORE)
+    assert attached == Attached(lost=[NOT_THERE.format("9")])
+
+
+def test_another_source_says_what_is_missing_where_nothing_was_found():
+    some, none = Attached(True, ["a"], ["b"]), Attached(False, ["a"], ["b"])
+    assert some.otherwise(Attached(True, ["c"])) == some
+    assert none.otherwise(Attached(True, ["c"])) == Attached(True, ["c"], ["b"])
+    assert none.otherwise(Attached(False, ["c"], ["d"])) == Attached(False, ["c"], ["b", "d"])
+
+
+def test_a_report_counts_each_picture_with_its_post():
     report = Report()
-    assert not attach_features(doc, Post("x:1", id="9", text="a"), STORE, report)
-    assert report.lost_pictures.count == 0
-    assert not attach_features(doc, Post("x:1", text="a", image="9"), STORE, report)
-    assert report.lost_pictures.count == 1
+    report.add_pictures(Post("x:1", text="a"), Attached(True, ["a", "b"], ["c"]))
+    assert report.lost_pictures == Cases(2, ["x:1: a", "x:1: b"])
+    assert report.broken_pictures == Cases(1, ["x:1: c"])
 
 
 @pytest.fixture
@@ -138,7 +153,7 @@ def test_a_link_keeps_its_name(doc, folder):
     os.symlink(".blobs/xyz", folder / "link.png")
     os.symlink("sub", folder / "other")
     for name in ("link.png", "link", str(folder / "link.png"), "sub/../link.png", "x/link.png"):
-        assert attach_files(doc, Post("x:1", text="a", image=name), folder, Report()), name
+        assert attach_files(doc, Post("x:1", text="a", image=name), folder).found, name
         assert doc._.image == str(folder / "link.png")
         assert doc._.image_id == "link"
     # A folder that is a link is not entered when a folder is encoded; what it points to is.
@@ -157,25 +172,26 @@ def test_links_in_a_circle_are_no_picture(folder):
 def test_a_picture_that_is_written_out_is_no_name(doc, folder, start):
     """Base64 is full of "/": each end of it was looked for, with each suffix."""
     name = start + "a8/" * 100_000 + "7.jpg"
-    post, report = Post("x:1", text="a", image=name), Report()
+    post = Post("x:1", text="a", image=name)
     began = time.perf_counter()
-    assert not attach_features(doc, post, STORE, report)
-    assert not attach_files(doc, post, folder, report)
+    sources = [attach_features(doc, post, STORE), attach_files(doc, post, folder)]
     assert time.perf_counter() - began < 5
-    assert report.lost_pictures.count == 2
-    assert all(len(shown) < 1000 for shown in report.lost_pictures.named)
-    assert attach_features(doc, post, {name: np.ones(3)}, report)
+    for attached in sources:
+        assert not attached.found
+        (reason,) = attached.lost
+        assert len(reason) < 1000
+    assert attach_features(doc, post, {name: np.ones(3)}).found
 
 
 def test_files_are_attached(doc, folder):
-    report = Report()
-    assert attach_files(doc, Post("x:1", text="a", image="images/a.jpg"), folder, report)
+    attached = attach_files(doc, Post("x:1", text="a", image="images/a.jpg"), folder)
+    assert attached == Attached(found=True)
     assert doc._.image == str(folder / "a.jpg")
     assert doc._.image_id == "a"
-    assert attach_files(doc, Post("x:1", text="a", image=["a", "7", "no"]), folder, report)
+    attached = attach_files(doc, Post("x:1", text="a", image=["a", "7", "no"]), folder)
     assert doc._.image == [str(folder / "a.jpg"), str(folder / "7.jpg")]
-    (reason,) = report.lost_pictures.named
-    assert reason == f"x:1: [M025] There is no picture no in the folder {folder}."
+    missing = f"[M025] There is no picture no in the folder {folder}."
+    assert attached == Attached(found=True, lost=[missing])
 
 
 @pytest.mark.parametrize(
@@ -191,10 +207,10 @@ def test_files_are_attached(doc, folder):
 )
 def test_the_reason_is_named(doc, folder, name, code):
     os.symlink(folder.parent / "secret.jpg", folder / "link.jpg")
-    report = Report()
-    assert not attach_files(doc, Post("x:1", text="a", image=name), folder, report)
-    (reason,) = report.lost_pictures.named
-    assert reason.startswith(f"x:1: [{code}] ")
+    attached = attach_files(doc, Post("x:1", text="a", image=name), folder)
+    assert not attached.found
+    (reason,) = attached.lost
+    assert reason.startswith(f"[{code}] ")
     assert reason.isprintable()
 
 
