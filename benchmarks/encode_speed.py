@@ -1,8 +1,9 @@
 """Speed of `spacy mner encode` next to its network alone, and next to a plain loop.
 
-Makes JPEGs of 1,000 to 2,000 pixels from the photographs in scikit-image and encodes them into a
-feature store. The contestants take turns on the same pictures, so that a noisy machine is noisy for all
-of them; the best round of each counts. For example:
+Makes JPEGs of 1,000 to 2,000 pixels from the photographs in scikit-image and encodes them into feature
+stores. The contestants take turns of a second or two on the same pictures, a folder at a time, so that a
+noisy machine is noisy for all of them; their times are added up. One contestant gives the network
+pictures from memory and only decodes the files beside it: what reading cannot do without. For example:
 
     python benchmarks/encode_speed.py                                # both networks, 512 pictures
     python benchmarks/encode_speed.py efficientnet_lite0 --exactness # what reduced JPEGs change
@@ -47,6 +48,7 @@ PHOTOGRAPHS = (
 def main(
     networks: Annotated[list[str] | None, typer.Argument(help="Default: both")] = None,
     pictures: Annotated[int, typer.Option(help="Number of JPEGs")] = 512,
+    folders: Annotated[int, typer.Option(help="Folders that they are divided among")] = 4,
     rounds: Annotated[int, typer.Option(help="Rounds of each contestant")] = 3,
     batch_size: Annotated[int, typer.Option(help="Pictures to a batch")] = SMALL_BATCH,
     threads: Annotated[int, typer.Option(help="Threads of torch")] = 2,
@@ -54,23 +56,60 @@ def main(
 ) -> None:
     """Print milliseconds per picture, and ratios."""
     torch.set_num_threads(threads)
-    with tempfile.TemporaryDirectory() as folder:
-        paths = make_pictures(Path(folder) / "pictures", pictures)
+    with tempfile.TemporaryDirectory() as temporary:
+        parts = make_pictures(Path(temporary) / "pictures", pictures, folders)
         if exactness:
-            compare_vectors(paths)
+            compare_vectors([path for part in parts for path in part])
             return
         for name in networks or NETWORKS:
-            encoder, plain = NETWORKS[name](Path(folder))
+            encoder, plain = NETWORKS[name](Path(temporary))
             print(f"{name}: {pictures} pictures, batches of {batch_size}, {threads} threads")
-            measure(encoder, plain, paths, Path(folder) / "store", rounds, batch_size)
+            measure(encoder, plain, parts, Path(temporary) / "store", rounds, batch_size)
 
 
 def measure(
-    encoder: Any, plain: Callable, paths: list[Path], store: Path, rounds: int, batch_size: int
+    encoder: Any,
+    plain: Callable,
+    parts: list[list[Path]],
+    store: Path,
+    rounds: int,
+    batch_size: int,
 ) -> None:
-    """Let the contestants take turns."""
+    """Let the contestants take turns on each folder, and print what they took in all."""
+    wall: dict[str, np.ndarray] = {}
+    cpu: dict[str, np.ndarray] = {}
+    for paths in parts:
+        contestants = make_contestants(encoder, plain, paths, store, batch_size)
+        for name, turns in take_turns(contestants, rounds).items():
+            wall[name] = wall.get(name, 0) + np.array(turns.seconds)
+            cpu[name] = cpu.get(name, 0) + np.array(turns.cpu)
+    n_pictures = sum(map(len, parts))
+    for name in wall:
+        each, work = (1000 * times[name].mean() / n_pictures for times in (wall, cpu))
+        print(
+            f"  {name.replace('_', ' '):25} {each:7.1f} ms, {work:7.1f} ms of CPU,"
+            f" {1000 / each:6.1f} pictures/s"
+        )
+    for above, below in (
+        ("folder_to_store", "network_alone"),
+        ("folder_to_store", "network_alone_in_threads"),
+        ("network_and_decoding", "network_alone_in_threads"),
+        ("plain_loop", "folder_to_store"),
+    ):
+        ratio, by_round = wall[above].sum() / wall[below].sum(), wall[above] / wall[below]
+        print(
+            f"  {f'{above} / {below}'.replace('_', ' '):47} {ratio:.2f}"
+            f"  (rounds: {', '.join(f'{x:.2f}' for x in by_round)})"
+        )
+
+
+def make_contestants(
+    encoder: Any, plain: Callable, paths: list[Path], store: Path, batch_size: int
+) -> dict[str, Callable[[], None]]:
+    """The contestants for one folder of pictures, warmed up."""
     items = [encoder.read(path) for path in paths]
     batches = [items[i : i + batch_size] for i in range(0, len(items), batch_size)]
+    at_least = encoder.recipe.preprocessing().at_least
     encoder.encode(batches[0])
 
     def network_alone() -> None:
@@ -80,6 +119,16 @@ def measure(
     def network_alone_in_threads() -> None:
         stream = compute_vectors(
             enumerate(items), encoder, read=lambda item: item, batch_size=batch_size
+        )
+        for _ in stream:
+            pass
+
+    def network_and_decoding() -> None:
+        stream = compute_vectors(
+            enumerate(zip(items, paths, strict=True)),
+            encoder,
+            read=lambda pair: decode_beside(*pair, at_least),
+            batch_size=batch_size,
         )
         for _ in stream:
             pass
@@ -96,26 +145,32 @@ def measure(
                 vectors.append(plain(path))
         np.save(store.with_suffix(".npy"), np.stack(vectors))
 
-    contestants = (network_alone, network_alone_in_threads, folder_to_store, plain_loop)
-    turns = take_turns({contestant.__name__: contestant for contestant in contestants}, rounds)
-    wall = {name: result.best for name, result in turns.items()}
-    for name, result in turns.items():
-        each, work = (1000 * min(times) / len(paths) for times in (result.seconds, result.cpu))
-        print(f"  {name:25} {each:7.1f} ms, {work:7.1f} ms of CPU, {1000 / each:6.1f} pictures/s")
-    whole = wall["folder_to_store"]
-    print(f"  folder to store / network alone:            {whole / wall['network_alone']:.2f}")
-    in_threads = wall["network_alone_in_threads"]
-    print(f"  folder to store / network alone in threads: {whole / in_threads:.2f}")
-    print(f"  as fast as the plain loop:                  {wall['plain_loop'] / whole:.1f} times")
+    contestants = (
+        network_alone,
+        network_alone_in_threads,
+        network_and_decoding,
+        folder_to_store,
+        plain_loop,
+    )
+    return {contestant.__name__: contestant for contestant in contestants}
 
 
-def make_pictures(folder: Path, n: int) -> list[Path]:
-    """Cut parts out of the photographs and enlarge them. RETURNS (list[Path]): The JPEGs."""
-    folder.mkdir()
+def decode_beside(item: Any, path: Path, at_least: int) -> Any:
+    """Decode a JPEG at the reduced size that the encoder asks for, and forget it. RETURNS: The item."""
+    with Image.open(path) as image:
+        image.draft("RGB", (at_least, at_least))
+        image.load()
+    return item
+
+
+def make_pictures(folder: Path, n: int, n_folders: int) -> list[list[Path]]:
+    """Cut parts out of the photographs and enlarge them. RETURNS (list[list[Path]]): JPEGs by folder."""
+    parts: list[list[Path]] = [[] for _ in range(n_folders)]
+    for k in range(n_folders):
+        (folder / str(k)).mkdir(parents=True)
     data = Path(os.path.dirname(skimage.data.__file__))
     photographs = [Image.open(data / name).convert("RGB") for name in PHOTOGRAPHS]
     rng = random.Random(0)
-    paths = []
     for i in range(n):
         photograph = photographs[i % len(photographs)]
         width, height = (round(x * rng.uniform(0.6, 1.0)) for x in photograph.size)
@@ -128,9 +183,10 @@ def make_pictures(folder: Path, n: int) -> list[Path]:
             Image.Resampling.BICUBIC,
             box=(left, top, left + width, top + height),
         )
-        paths.append(folder / f"{i:04}.jpg")
-        picture.save(paths[-1], quality=rng.randint(75, 95))
-    return paths
+        k = i % n_folders
+        parts[k].append(folder / str(k) / f"{i:04}.jpg")
+        picture.save(parts[k][-1], quality=rng.randint(75, 95))
+    return parts
 
 
 def with_googlenet(folder: Path) -> tuple[Any, Callable]:

@@ -95,6 +95,7 @@ def test_encode_speed(capsys):
         "efficientnet_lite0", "googlenet",
     ]  # fmt: skip
     assert sum("folder to store / network alone in threads" in line for line in lines) == 2
+    assert sum("network and decoding / network alone in threads" in line for line in lines) == 2
 
 
 def test_linearity(files, tmp_path, capsys):
