@@ -1,7 +1,7 @@
 """Speed of `spacy mner encode` next to its network alone, and next to a plain loop.
 
 Makes JPEGs of 1,000 to 2,000 pixels from the photographs in scikit-image and encodes them into feature
-stores. The contestants take turns of a second or two on the same pictures, a folder at a time, so that a
+stores. The contestants take turns of a few seconds on the same pictures, a folder at a time, so that a
 noisy machine is noisy for all of them; their times are added up. One contestant gives the network
 pictures from memory and only decodes the files beside it: what reading cannot do without. For example:
 
