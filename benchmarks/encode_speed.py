@@ -14,7 +14,7 @@ GoogLeNet has random weights here, which do not change its speed.
 import os
 import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,13 +76,13 @@ def measure(
     batch_size: int,
 ) -> None:
     """Let the contestants take turns on each folder, and print what they took in all."""
-    wall: dict[str, np.ndarray] = {}
-    cpu: dict[str, np.ndarray] = {}
-    for paths in parts:
-        contestants = make_contestants(encoder, plain, paths, store, batch_size)
-        for name, turns in take_turns(contestants, rounds).items():
-            wall[name] = wall.get(name, 0) + np.array(turns.seconds)
-            cpu[name] = cpu.get(name, 0) + np.array(turns.cpu)
+    races = [
+        take_turns(make_contestants(encoder, plain, paths, store, batch_size), rounds)
+        for paths in parts
+    ]
+    # Of all folders, round by round.
+    wall = {name: np.sum([race[name].seconds for race in races], axis=0) for name in races[0]}
+    cpu = {name: np.sum([race[name].cpu for race in races], axis=0) for name in races[0]}
     n_pictures = sum(map(len, parts))
     for name in wall:
         each, work = (1000 * times[name].mean() / n_pictures for times in (wall, cpu))
@@ -116,22 +116,16 @@ def make_contestants(
         for batch in batches:
             encoder.encode(batch)
 
-    def network_alone_in_threads() -> None:
-        stream = compute_vectors(
-            enumerate(items), encoder, read=lambda item: item, batch_size=batch_size
-        )
+    def exhaust(sources: Iterable, read: Callable) -> None:
+        stream = compute_vectors(enumerate(sources), encoder, read=read, batch_size=batch_size)
         for _ in stream:
             pass
 
+    def network_alone_in_threads() -> None:
+        exhaust(items, lambda item: item)
+
     def network_and_decoding() -> None:
-        stream = compute_vectors(
-            enumerate(zip(items, paths, strict=True)),
-            encoder,
-            read=lambda pair: decode_beside(*pair, at_least),
-            batch_size=batch_size,
-        )
-        for _ in stream:
-            pass
+        exhaust(zip(items, paths, strict=True), lambda pair: decode_beside(*pair, at_least))
 
     def folder_to_store() -> None:
         summary = encode(paths[0].parent, store, encoder, batch_size=batch_size, overwrite=True)
